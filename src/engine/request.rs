@@ -1,0 +1,96 @@
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::rng::Stream;
+
+/// A token id of the model's vocabulary.
+pub type TokenId = u32;
+
+/// How the next token is drawn. Zero, one or `None`-like values switch a step off; the order is penalties, temperature,
+/// top-k, top-p, min-p.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sampling {
+    /// 0 takes the likeliest token.
+    pub temperature: f32,
+    /// 0 keeps all.
+    pub top_k: usize,
+    /// 1 keeps all.
+    pub top_p: f32,
+    /// 0 keeps all; else drops tokens less likely than `min_p` times the likeliest.
+    pub min_p: f32,
+    /// 1 changes nothing; divides positive and multiplies negative logits of tokens already generated.
+    pub repetition_penalty: f32,
+}
+
+impl Default for Sampling {
+    fn default() -> Self {
+        Self { temperature: 1.0, top_k: 0, top_p: 1.0, min_p: 0.0, repetition_penalty: 1.0 }
+    }
+}
+
+impl Sampling {
+    /// Always the likeliest token.
+    #[must_use]
+    pub fn greedy() -> Self {
+        Self { temperature: 0.0, ..Self::default() }
+    }
+}
+
+/// What a reply must look like.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Grammar {
+    /// A JSON schema as text. Lengths must be bounded so that the longest legal reply fits the token limit.
+    JsonSchema(String),
+    /// A regular expression over the whole reply.
+    Regex(String),
+}
+
+/// One reply to make.
+#[derive(Clone, Debug)]
+pub struct GenerateRequest {
+    /// The whole prompt.
+    pub prompt: Vec<TokenId>,
+    pub max_new_tokens: usize,
+    pub sampling: Sampling,
+    pub grammar: Option<Arc<Grammar>>,
+    /// Texts that end the reply; the reply is cut to the last whole token before the first of them.
+    pub stop: Vec<String>,
+    /// Where its random numbers come from: position `i` of this stream draws new token `i`.
+    pub draw: Stream,
+}
+
+/// How a reply ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Finish {
+    /// The model ended its turn, or the grammar was complete.
+    Accepted,
+    /// A stop string was reached.
+    Stopped,
+    /// The token limit or the context came first.
+    Truncated,
+}
+
+/// A reply.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Completion {
+    /// New tokens without the end token.
+    pub tokens: Vec<TokenId>,
+    pub text: String,
+    pub finish: Finish,
+    /// Tokens of the prompt, and how many of them were found in the cache. Not part of what is reproducible.
+    #[serde(skip)]
+    pub prompt_tokens: usize,
+    #[serde(skip)]
+    pub reused_tokens: usize,
+}
+
+/// Log-probabilities of given continuations after one shared start.
+#[derive(Clone, Debug)]
+pub struct ScoreRequest {
+    pub prompt: Vec<TokenId>,
+    /// Each non-empty; the end token, where wanted, is the caller's to append.
+    pub continuations: Vec<Vec<TokenId>>,
+}

@@ -1,0 +1,149 @@
+use serde::{Deserialize, Serialize};
+
+use super::{Role, Turn};
+
+/// How a customer feels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tone {
+    Cheerful,
+    Neutral,
+    Annoyed,
+    Angry,
+}
+
+/// How a customer writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Style {
+    Plain,
+    Casual,
+    Formal,
+    /// Plain, with seeded typing mistakes laid over every turn.
+    Typos,
+}
+
+/// How a conversation came out for the customer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Outcome {
+    Resolved,
+    Unresolved,
+    Abandoned,
+}
+
+macro_rules! names {
+    ($type:ident { $($variant:ident => $name:literal),+ $(,)? }) => {
+        impl $type {
+            /// Every value, in a fixed order.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// The name used in recipes, records and output.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name),+ }
+            }
+        }
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.pad(self.name()) }
+        }
+    };
+}
+names!(Tone { Cheerful => "cheerful", Neutral => "neutral", Annoyed => "annoyed", Angry => "angry" });
+names!(Style { Plain => "plain", Casual => "casual", Formal => "formal", Typos => "typos" });
+names!(Outcome { Resolved => "RESOLVED", Unresolved => "UNRESOLVED", Abandoned => "ABANDONED" });
+names!(EndReason { Customer => "customer", MaxTurns => "max_turns", GuardCut => "guard_cut", AllLeft => "all_left", Context => "context" });
+
+/// Why a conversation stopped, apart from how it came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndReason {
+    /// The customer decided so.
+    Customer,
+    /// The turn limit came first.
+    MaxTurns,
+    /// A guard turned a reply down twice.
+    GuardCut,
+    /// Everyone left (groups).
+    AllLeft,
+    /// A view could not grow any more.
+    Context,
+}
+
+/// What the plan asks of one conversation.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Cell {
+    pub page: String,
+    pub tone: Tone,
+    pub style: Style,
+    pub product: String,
+    pub outcome: Outcome,
+}
+
+/// The facts of the customer's case: known to the customer, to the agent once told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Case {
+    pub name: String,
+    pub item: String,
+    /// Like `LK-48213`.
+    pub order_id: String,
+    /// Like `3 May`.
+    pub order_date: String,
+    /// Like `£239`.
+    pub price: String,
+}
+
+/// Kept, or why not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "verdict")]
+pub enum Verdict {
+    Keep,
+    Reject { reason: String, detail: String },
+}
+
+/// What made a record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// `colloquy <version>`.
+    pub program: String,
+    pub recipe: String,
+    /// The stage's fingerprint: settings, prompts, model files and numeric profile.
+    pub stage: String,
+    pub model: String,
+    /// Hash of the model's files.
+    pub model_hash: String,
+    pub profile: String,
+    pub seed: u64,
+    /// Marks data of the demo model, which is for trying the pipeline only.
+    pub demo: bool,
+}
+
+/// A finished conversation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conversation {
+    /// `"c/<slot>/<attempt>"`.
+    pub id: String,
+    /// Place in the plan, from 0.
+    pub slot: u64,
+    /// Which try at this place, from 0.
+    pub attempt: u32,
+    pub cell: Cell,
+    pub case: Case,
+    /// The query's id and text.
+    pub query_id: String,
+    pub query: String,
+    /// Indices of the page's paragraphs that the agent saw.
+    pub passages: Vec<usize>,
+    pub turns: Vec<Turn>,
+    /// What happened, decided by the customer; never copied from the plan. `None` when a guard or the context cut it.
+    pub outcome: Option<Outcome>,
+    pub end_reason: EndReason,
+    pub verdict: Verdict,
+}
+
+impl Conversation {
+    /// The turns of one side.
+    pub fn turns_of(&self, role: Role) -> impl Iterator<Item = &Turn> {
+        self.turns.iter().filter(move |turn| turn.speaker == role)
+    }
+}

@@ -1,0 +1,25 @@
+//! The nouns of the dataset: versioned, serialisable, known to everyone and knowing no one.
+
+mod conversation;
+mod page;
+mod turn;
+
+pub use conversation::{Case, Cell, Conversation, EndReason, Outcome, Provenance, Style, Tone, Verdict};
+pub use page::{Page, Paragraph};
+pub use turn::{GuardHit, GuardKind, Rejected, Role, Turn};
+
+use serde::{Deserialize, Serialize};
+
+/// The version of the record shapes, written into every run.
+pub const RECORD_VERSION: u32 = 1;
+
+/// A customer's question: where a conversation begins.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Query {
+    /// Parent path: `"<page>/<n>"` for generated ones, `"<file stem>/<n>"` for given ones.
+    pub id: String,
+    /// The page that answers it ([`Page::id`]).
+    pub page: String,
+    /// The question itself.
+    pub text: String,
+}
