@@ -3,5 +3,6 @@
 pub mod engine;
 pub mod fsio;
 pub mod hash;
+pub mod kernels;
 pub mod record;
 pub mod rng;

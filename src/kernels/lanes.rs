@@ -1,0 +1,462 @@
+//! Sixteen `f32` lanes on every instruction set, with one meaning.
+//!
+//! Kernels are written once over [`Lanes`] and compiled for AVX-512, AVX2 + FMA and plain Rust. Every operation is
+//! correctly rounded on its own (a fused multiply-add rounds once everywhere), so the bits agree between them.
+
+/// Sixteen lanes.
+///
+/// # Safety
+/// Implementations backed by intrinsics may only be used inside functions compiled for their instruction set; pointers
+/// must be valid for sixteen elements (or `n` for the partial forms).
+pub unsafe trait Lanes: Copy {
+    /// Rows of a register tile that the instruction set has room for, with two vectors a row.
+    const TILE_ROWS: usize;
+
+    unsafe fn splat(x: f32) -> Self;
+    unsafe fn load(p: *const f32) -> Self;
+    /// Sixteen bf16 numbers, widened exactly.
+    unsafe fn load_bf16(p: *const u16) -> Self;
+    /// The first `n` lanes; the others are zero.
+    unsafe fn load_n(p: *const f32, n: usize) -> Self;
+    unsafe fn store(self, p: *mut f32);
+    unsafe fn store_n(self, p: *mut f32, n: usize);
+    /// `self * b + c`, rounded once.
+    unsafe fn mul_add(self, b: Self, c: Self) -> Self;
+    unsafe fn add(self, b: Self) -> Self;
+    unsafe fn sub(self, b: Self) -> Self;
+    unsafe fn mul(self, b: Self) -> Self;
+    unsafe fn div(self, b: Self) -> Self;
+    /// The larger, lane by lane; operands are not NaN.
+    unsafe fn max(self, b: Self) -> Self;
+    /// The smaller, lane by lane; operands are not NaN.
+    unsafe fn min(self, b: Self) -> Self;
+    /// Rounded to the nearest integer, ties to even.
+    unsafe fn round(self) -> Self;
+    /// `2^n` for integral lanes `n` in -126..=127.
+    unsafe fn exp2_int(self) -> Self;
+    /// Lanes `from..to` of `self`, `other` elsewhere.
+    unsafe fn keep(self, from: usize, to: usize, other: Self) -> Self;
+
+    /// Lanes as an array.
+    #[inline(always)]
+    unsafe fn array(self) -> [f32; 16] {
+        let mut out = [0.0; 16];
+        // SAFETY: sixteen elements.
+        unsafe { self.store(out.as_mut_ptr()) };
+        out
+    }
+
+    /// The sum over lanes by a fixed tree: 8 + 8, 4 + 4, 2 + 2, 1 + 1.
+    #[inline(always)]
+    unsafe fn sum(self) -> f32 {
+        // SAFETY: the caller's.
+        let a = unsafe { self.array() };
+        tree(a, |x, y| x + y)
+    }
+
+    /// The largest lane.
+    #[inline(always)]
+    unsafe fn largest(self) -> f32 {
+        // SAFETY: the caller's.
+        let a = unsafe { self.array() };
+        tree(a, f32::max)
+    }
+
+    /// `e^x` with a relative error below 2e-7 for `x` in -87..=88; smaller `x` give 0.
+    ///
+    /// Cody-Waite reduction by ln 2 in two parts and the Taylor polynomial of degree 7 (Horner) on ±ln 2 / 2.
+    #[inline(always)]
+    unsafe fn exp(self) -> Self {
+        // SAFETY: the caller's.
+        unsafe {
+            let x = self.min(Self::splat(88.0)).max(Self::splat(-87.0));
+            let n = x.mul(Self::splat(std::f32::consts::LOG2_E)).round();
+            let r = n.mul_add(Self::splat(-0.693_359_4), x);
+            let r = n.mul_add(Self::splat(2.121_944_4e-4), r);
+            let mut p = Self::splat(1.0 / 5040.0);
+            for c in [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0] {
+                p = p.mul_add(r, Self::splat(c));
+            }
+            let e = p.mul(n.exp2_int());
+            e.zero_below(self, -87.0)
+        }
+    }
+
+    /// `self`, or 0 in lanes where `x < bound`.
+    unsafe fn zero_below(self, x: Self, bound: f32) -> Self;
+}
+
+#[inline(always)]
+fn tree(a: [f32; 16], f: impl Fn(f32, f32) -> f32) -> f32 {
+    let mut a = a;
+    let mut half = 8;
+    while half > 0 {
+        for i in 0..half {
+            a[i] = f(a[i], a[i + half]);
+        }
+        half /= 2;
+    }
+    a[0]
+}
+
+/// Plain Rust: any processor.
+#[derive(Clone, Copy)]
+pub struct Portable([f32; 16]);
+
+// SAFETY: no intrinsics; pointers are the caller's.
+unsafe impl Lanes for Portable {
+    const TILE_ROWS: usize = 4;
+
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> Self {
+        Self([x; 16])
+    }
+    #[inline(always)]
+    unsafe fn load(p: *const f32) -> Self {
+        // SAFETY: sixteen elements by contract; unaligned reads are allowed.
+        Self(unsafe { p.cast::<[f32; 16]>().read_unaligned() })
+    }
+    #[inline(always)]
+    unsafe fn load_bf16(p: *const u16) -> Self {
+        // SAFETY: sixteen elements by contract.
+        let raw = unsafe { p.cast::<[u16; 16]>().read_unaligned() };
+        Self(raw.map(|h| f32::from_bits(u32::from(h) << 16)))
+    }
+    #[inline(always)]
+    unsafe fn load_n(p: *const f32, n: usize) -> Self {
+        let mut a = [0.0; 16];
+        // SAFETY: `n <= 16` elements by contract.
+        unsafe { std::ptr::copy_nonoverlapping(p, a.as_mut_ptr(), n) };
+        Self(a)
+    }
+    #[inline(always)]
+    unsafe fn store(self, p: *mut f32) {
+        // SAFETY: sixteen elements by contract.
+        unsafe { p.cast::<[f32; 16]>().write_unaligned(self.0) };
+    }
+    #[inline(always)]
+    unsafe fn store_n(self, p: *mut f32, n: usize) {
+        // SAFETY: `n <= 16` elements by contract.
+        unsafe { std::ptr::copy_nonoverlapping(self.0.as_ptr(), p, n) };
+    }
+    #[inline(always)]
+    unsafe fn mul_add(self, b: Self, c: Self) -> Self {
+        Self(std::array::from_fn(|i| self.0[i].mul_add(b.0[i], c.0[i])))
+    }
+    #[inline(always)]
+    unsafe fn add(self, b: Self) -> Self {
+        Self(std::array::from_fn(|i| self.0[i] + b.0[i]))
+    }
+    #[inline(always)]
+    unsafe fn sub(self, b: Self) -> Self {
+        Self(std::array::from_fn(|i| self.0[i] - b.0[i]))
+    }
+    #[inline(always)]
+    unsafe fn mul(self, b: Self) -> Self {
+        Self(std::array::from_fn(|i| self.0[i] * b.0[i]))
+    }
+    #[inline(always)]
+    unsafe fn div(self, b: Self) -> Self {
+        Self(std::array::from_fn(|i| self.0[i] / b.0[i]))
+    }
+    #[inline(always)]
+    unsafe fn max(self, b: Self) -> Self {
+        Self(std::array::from_fn(|i| if self.0[i] > b.0[i] { self.0[i] } else { b.0[i] }))
+    }
+    #[inline(always)]
+    unsafe fn min(self, b: Self) -> Self {
+        Self(std::array::from_fn(|i| if self.0[i] < b.0[i] { self.0[i] } else { b.0[i] }))
+    }
+    #[inline(always)]
+    unsafe fn round(self) -> Self {
+        Self(self.0.map(f32::round_ties_even))
+    }
+    #[inline(always)]
+    unsafe fn exp2_int(self) -> Self {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "integral, in -126..=127")]
+        Self(self.0.map(|n| f32::from_bits(((n as i32 + 127) as u32) << 23)))
+    }
+    #[inline(always)]
+    unsafe fn keep(self, from: usize, to: usize, other: Self) -> Self {
+        Self(std::array::from_fn(|i| if i >= from && i < to { self.0[i] } else { other.0[i] }))
+    }
+    #[inline(always)]
+    unsafe fn zero_below(self, x: Self, bound: f32) -> Self {
+        Self(std::array::from_fn(|i| if x.0[i] < bound { 0.0 } else { self.0[i] }))
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+pub use x86::{Avx2, Avx512};
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use super::Lanes;
+    #[allow(clippy::wildcard_imports, reason = "intrinsics are a vocabulary of their own")]
+    use std::arch::x86_64::*;
+
+    /// AVX-512F.
+    #[derive(Clone, Copy)]
+    pub struct Avx512(__m512);
+
+    #[inline(always)]
+    fn mask(n: usize) -> u16 {
+        #[expect(clippy::cast_possible_truncation, reason = "sixteen bits are meant")]
+        if n >= 16 { u16::MAX } else { ((1u32 << n) - 1) as u16 }
+    }
+
+    // SAFETY: used only in functions compiled with avx512f.
+    unsafe impl Lanes for Avx512 {
+        const TILE_ROWS: usize = 12;
+
+        #[inline(always)]
+        unsafe fn splat(x: f32) -> Self {
+            unsafe { Self(_mm512_set1_ps(x)) }
+        }
+        #[inline(always)]
+        unsafe fn load(p: *const f32) -> Self {
+            unsafe { Self(_mm512_loadu_ps(p)) }
+        }
+        #[inline(always)]
+        unsafe fn load_bf16(p: *const u16) -> Self {
+            unsafe {
+                let h = _mm512_cvtepu16_epi32(_mm256_loadu_si256(p.cast()));
+                Self(_mm512_castsi512_ps(_mm512_slli_epi32::<16>(h)))
+            }
+        }
+        #[inline(always)]
+        unsafe fn load_n(p: *const f32, n: usize) -> Self {
+            unsafe { Self(_mm512_maskz_loadu_ps(mask(n), p)) }
+        }
+        #[inline(always)]
+        unsafe fn store(self, p: *mut f32) {
+            unsafe { _mm512_storeu_ps(p, self.0) }
+        }
+        #[inline(always)]
+        unsafe fn store_n(self, p: *mut f32, n: usize) {
+            unsafe { _mm512_mask_storeu_ps(p, mask(n), self.0) }
+        }
+        #[inline(always)]
+        unsafe fn mul_add(self, b: Self, c: Self) -> Self {
+            unsafe { Self(_mm512_fmadd_ps(self.0, b.0, c.0)) }
+        }
+        #[inline(always)]
+        unsafe fn add(self, b: Self) -> Self {
+            unsafe { Self(_mm512_add_ps(self.0, b.0)) }
+        }
+        #[inline(always)]
+        unsafe fn sub(self, b: Self) -> Self {
+            unsafe { Self(_mm512_sub_ps(self.0, b.0)) }
+        }
+        #[inline(always)]
+        unsafe fn mul(self, b: Self) -> Self {
+            unsafe { Self(_mm512_mul_ps(self.0, b.0)) }
+        }
+        #[inline(always)]
+        unsafe fn div(self, b: Self) -> Self {
+            unsafe { Self(_mm512_div_ps(self.0, b.0)) }
+        }
+        #[inline(always)]
+        unsafe fn max(self, b: Self) -> Self {
+            unsafe { Self(_mm512_max_ps(self.0, b.0)) }
+        }
+        #[inline(always)]
+        unsafe fn min(self, b: Self) -> Self {
+            unsafe { Self(_mm512_min_ps(self.0, b.0)) }
+        }
+        #[inline(always)]
+        unsafe fn round(self) -> Self {
+            unsafe { Self(_mm512_roundscale_ps::<0>(self.0)) }
+        }
+        #[inline(always)]
+        unsafe fn exp2_int(self) -> Self {
+            unsafe {
+                let n = _mm512_add_epi32(_mm512_cvtps_epi32(self.0), _mm512_set1_epi32(127));
+                Self(_mm512_castsi512_ps(_mm512_slli_epi32::<23>(n)))
+            }
+        }
+        #[inline(always)]
+        unsafe fn keep(self, from: usize, to: usize, other: Self) -> Self {
+            unsafe { Self(_mm512_mask_mov_ps(other.0, mask(to) & !mask(from), self.0)) }
+        }
+        #[inline(always)]
+        unsafe fn zero_below(self, x: Self, bound: f32) -> Self {
+            unsafe {
+                let below = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(x.0, _mm512_set1_ps(bound));
+                Self(_mm512_maskz_mov_ps(!below, self.0))
+            }
+        }
+    }
+
+    /// AVX2 + FMA: two registers of eight lanes.
+    #[derive(Clone, Copy)]
+    pub struct Avx2(__m256, __m256);
+
+    // SAFETY: used only in functions compiled with avx2 and fma.
+    unsafe impl Lanes for Avx2 {
+        const TILE_ROWS: usize = 3;
+
+        #[inline(always)]
+        unsafe fn splat(x: f32) -> Self {
+            unsafe { Self(_mm256_set1_ps(x), _mm256_set1_ps(x)) }
+        }
+        #[inline(always)]
+        unsafe fn load(p: *const f32) -> Self {
+            unsafe { Self(_mm256_loadu_ps(p), _mm256_loadu_ps(p.add(8))) }
+        }
+        #[inline(always)]
+        unsafe fn load_bf16(p: *const u16) -> Self {
+            unsafe {
+                let widen = |q: *const u16| {
+                    let h = _mm256_cvtepu16_epi32(_mm_loadu_si128(q.cast()));
+                    _mm256_castsi256_ps(_mm256_slli_epi32::<16>(h))
+                };
+                Self(widen(p), widen(p.add(8)))
+            }
+        }
+        #[inline(always)]
+        unsafe fn load_n(p: *const f32, n: usize) -> Self {
+            unsafe {
+                let mut a = [0.0f32; 16];
+                std::ptr::copy_nonoverlapping(p, a.as_mut_ptr(), n);
+                Self::load(a.as_ptr())
+            }
+        }
+        #[inline(always)]
+        unsafe fn store(self, p: *mut f32) {
+            unsafe {
+                _mm256_storeu_ps(p, self.0);
+                _mm256_storeu_ps(p.add(8), self.1);
+            }
+        }
+        #[inline(always)]
+        unsafe fn store_n(self, p: *mut f32, n: usize) {
+            unsafe {
+                let a = self.array();
+                std::ptr::copy_nonoverlapping(a.as_ptr(), p, n);
+            }
+        }
+        #[inline(always)]
+        unsafe fn mul_add(self, b: Self, c: Self) -> Self {
+            unsafe { Self(_mm256_fmadd_ps(self.0, b.0, c.0), _mm256_fmadd_ps(self.1, b.1, c.1)) }
+        }
+        #[inline(always)]
+        unsafe fn add(self, b: Self) -> Self {
+            unsafe { Self(_mm256_add_ps(self.0, b.0), _mm256_add_ps(self.1, b.1)) }
+        }
+        #[inline(always)]
+        unsafe fn sub(self, b: Self) -> Self {
+            unsafe { Self(_mm256_sub_ps(self.0, b.0), _mm256_sub_ps(self.1, b.1)) }
+        }
+        #[inline(always)]
+        unsafe fn mul(self, b: Self) -> Self {
+            unsafe { Self(_mm256_mul_ps(self.0, b.0), _mm256_mul_ps(self.1, b.1)) }
+        }
+        #[inline(always)]
+        unsafe fn div(self, b: Self) -> Self {
+            unsafe { Self(_mm256_div_ps(self.0, b.0), _mm256_div_ps(self.1, b.1)) }
+        }
+        #[inline(always)]
+        unsafe fn max(self, b: Self) -> Self {
+            unsafe { Self(_mm256_max_ps(self.0, b.0), _mm256_max_ps(self.1, b.1)) }
+        }
+        #[inline(always)]
+        unsafe fn min(self, b: Self) -> Self {
+            unsafe { Self(_mm256_min_ps(self.0, b.0), _mm256_min_ps(self.1, b.1)) }
+        }
+        #[inline(always)]
+        unsafe fn round(self) -> Self {
+            unsafe { Self(_mm256_round_ps::<8>(self.0), _mm256_round_ps::<8>(self.1)) }
+        }
+        #[inline(always)]
+        unsafe fn exp2_int(self) -> Self {
+            unsafe {
+                let power = |x| {
+                    let n = _mm256_add_epi32(_mm256_cvtps_epi32(x), _mm256_set1_epi32(127));
+                    _mm256_castsi256_ps(_mm256_slli_epi32::<23>(n))
+                };
+                Self(power(self.0), power(self.1))
+            }
+        }
+        #[inline(always)]
+        unsafe fn keep(self, from: usize, to: usize, other: Self) -> Self {
+            unsafe {
+                let (a, b) = (self.array(), other.array());
+                let out: [f32; 16] = std::array::from_fn(|i| if i >= from && i < to { a[i] } else { b[i] });
+                Self::load(out.as_ptr())
+            }
+        }
+        #[inline(always)]
+        unsafe fn zero_below(self, x: Self, bound: f32) -> Self {
+            unsafe {
+                let bound = _mm256_set1_ps(bound);
+                let clear = |e, x| _mm256_andnot_ps(_mm256_cmp_ps::<_CMP_LT_OQ>(x, bound), e);
+                Self(clear(self.0, x.0), clear(self.1, x.1))
+            }
+        }
+    }
+}
+
+/// The instruction sets that kernels are compiled for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum InstructionSet {
+    Portable,
+    Avx2,
+    Avx512,
+}
+
+impl InstructionSet {
+    /// The widest one that this processor has.
+    #[must_use]
+    pub fn detect() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        {
+            if is_x86_feature_detected!("avx512f") {
+                return Self::Avx512;
+            }
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                return Self::Avx2;
+            }
+        }
+        Self::Portable
+    }
+
+    /// Every one that this processor has.
+    #[must_use]
+    pub fn available() -> Vec<Self> {
+        [Self::Portable, Self::Avx2, Self::Avx512].into_iter().filter(|&set| set <= Self::detect()).collect()
+    }
+
+    /// The name for people.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Portable => "portable",
+            Self::Avx2 => "avx2+fma",
+            Self::Avx512 => "avx512f",
+        }
+    }
+}
+
+/// Compiles a function generic over [`Lanes`] for every instruction set and calls the one asked for.
+macro_rules! for_each_set {
+    ($set:expr, $function:ident($($argument:ident: $type:ty),* $(,)?)) => {{
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = "avx512f")]
+        unsafe fn avx512($($argument: $type),*) { unsafe { $function::<$crate::kernels::lanes::Avx512>($($argument),*) } }
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = "avx2,fma")]
+        unsafe fn avx2($($argument: $type),*) { unsafe { $function::<$crate::kernels::lanes::Avx2>($($argument),*) } }
+        match $set {
+            // SAFETY: the set was found on this processor; pointers are the caller's contract.
+            #[cfg(target_arch = "x86_64")]
+            $crate::kernels::lanes::InstructionSet::Avx512 => unsafe { avx512($($argument),*) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            $crate::kernels::lanes::InstructionSet::Avx2 => unsafe { avx2($($argument),*) },
+            // SAFETY: plain Rust; pointers are the caller's contract.
+            _ => unsafe { $function::<$crate::kernels::lanes::Portable>($($argument),*) },
+        }
+    }};
+}
+pub(crate) use for_each_set;

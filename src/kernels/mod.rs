@@ -1,0 +1,17 @@
+//! CPU kernels: slices in, slices out. Each has a naive twin in its tests and keeps the numeric contract of its profile:
+//! the bits of a row never depend on the other rows, on chunking, on threads or on the instruction set.
+
+mod attention;
+mod buffer;
+mod elementwise;
+mod lanes;
+mod linear;
+mod ops;
+mod threads;
+
+pub use attention::{AttentionShape, MAX_HEAD_DIM, PAGE_TOKENS, RopeTable, Span};
+pub use buffer::Buffer;
+pub use lanes::InstructionSet;
+pub use linear::{PackedLinear, Rows};
+pub use ops::{Attention, Cpu, Embedding, Linear, RmsNorm, SiluMul};
+pub use threads::Threads;
