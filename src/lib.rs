@@ -4,5 +4,6 @@ pub mod engine;
 pub mod fsio;
 pub mod hash;
 pub mod kernels;
+pub mod model;
 pub mod record;
 pub mod rng;

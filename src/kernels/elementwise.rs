@@ -1,4 +1,4 @@
-//! Row-wise pieces: RMS norm, SiLU·mul. Sums run over sixteen lanes (element `i` in lane `i mod 16`) and a fixed tree.
+//! Row-wise pieces: RMS norm, gated activation. Sums run over sixteen lanes (element `i` in lane `i mod 16`) and a fixed tree.
 
 use super::Threads;
 use super::lanes::{InstructionSet, Lanes, for_each_set};
@@ -40,11 +40,20 @@ unsafe fn norm_row<V: Lanes>(x: *const f32, w: *const f32, eps: f32, y: *mut f32
     }
 }
 
-/// `y = silu(gate) · up`, where a row of `x` is `gate` then `up`, each `n` long.
+/// The activation of a gated feed-forward layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    /// `x · σ(x)` (Elfwing, Uchibe and Doya 2018).
+    Silu,
+    /// `x · σ(2 · √(2/π) · (x + 0.044715 x³))`, the tanh form of GELU (Hendrycks and Gimpel 2016).
+    GeluTanh,
+}
+
+/// `y = activation(gate) · up`, where a row of `x` is `gate` then `up`, each `n` long.
 ///
 /// # Panics
 /// When lengths do not fit.
-pub fn silu_mul(x: &[f32], n: usize, y: &mut [f32], threads: &Threads, set: InstructionSet) {
+pub fn gate(activation: Activation, x: &[f32], n: usize, y: &mut [f32], threads: &Threads, set: InstructionSet) {
     let rows = x.len() / (2 * n);
     assert!(x.len() == rows * 2 * n && y.len() == rows * n, "rows of 2 × {n}");
     let out = Output(y.as_mut_ptr());
@@ -52,21 +61,45 @@ pub fn silu_mul(x: &[f32], n: usize, y: &mut [f32], threads: &Threads, set: Inst
     threads.run(rows.div_ceil(per_chunk), &|chunk| {
         for row in chunk * per_chunk..((chunk + 1) * per_chunk).min(rows) {
             let (x, y) = (x[row * 2 * n..].as_ptr(), out.at(row * n));
-            for_each_set!(set, silu_row(x: *const f32, y: *mut f32, n: usize));
+            for_each_set!(set, gate_row(activation: Activation, x: *const f32, y: *mut f32, n: usize));
         }
     });
 }
 
 #[inline(always)]
-unsafe fn silu_row<V: Lanes>(x: *const f32, y: *mut f32, n: usize) {
+unsafe fn gate_row<V: Lanes>(activation: Activation, x: *const f32, y: *mut f32, n: usize) {
     // SAFETY: 2 n numbers at x, n at y.
     unsafe {
         for j in (0..n).step_by(16) {
             let lanes = (n - j).min(16);
             let gate = V::load_n(x.add(j), lanes);
             let up = V::load_n(x.add(n + j), lanes);
-            let denominator = V::splat(0.0).sub(gate).exp().add(V::splat(1.0));
+            let slope = match activation {
+                Activation::Silu => gate,
+                Activation::GeluTanh => {
+                    let cube = gate.mul(gate).mul(gate);
+                    cube.mul_add(V::splat(0.044_715), gate).mul(V::splat(1.595_769_1))
+                }
+            };
+            let denominator = V::splat(0.0).sub(slope).exp().add(V::splat(1.0));
             gate.div(denominator).mul(up).store_n(y.add(j), lanes);
+        }
+    }
+}
+
+/// `x = e^x` for every number; below -87 gives 0.
+pub fn exp_in_place(x: &mut [f32], set: InstructionSet) {
+    let (p, n) = (x.as_mut_ptr(), x.len());
+    for_each_set!(set, exp_all(p: *mut f32, n: usize));
+}
+
+#[inline(always)]
+unsafe fn exp_all<V: Lanes>(p: *mut f32, n: usize) {
+    // SAFETY: n numbers at p.
+    unsafe {
+        for j in (0..n).step_by(16) {
+            let lanes = (n - j).min(16);
+            V::load_n(p.add(j), lanes).exp().store_n(p.add(j), lanes);
         }
     }
 }
@@ -108,24 +141,32 @@ mod tests {
     }
 
     #[test]
-    fn silu_is_close_to_f64_and_equal_on_every_set() {
+    fn activations_are_close_to_f64_and_equal_on_every_set() {
         let threads = Threads::new(1);
         let n = 37;
         let mut x = wave(4 * 2 * n);
         x[0] = -120.0;
         x[1] = 120.0;
-        let mut first: Option<Vec<f32>> = None;
-        for set in InstructionSet::available() {
-            let mut y = vec![0.0; 4 * n];
-            silu_mul(&x, n, &mut y, &threads, set);
-            for r in 0..4 {
-                for j in 0..n {
-                    let (g, u) = (f64::from(x[r * 2 * n + j]), f64::from(x[r * 2 * n + n + j]));
-                    let want = g / (1.0 + (-g).exp()) * u;
-                    assert!((f64::from(y[r * n + j]) - want).abs() < 1e-5 * want.abs().max(1.0), "{g} {u}");
+        for activation in [Activation::Silu, Activation::GeluTanh] {
+            let mut first: Option<Vec<f32>> = None;
+            for set in InstructionSet::available() {
+                let mut y = vec![0.0; 4 * n];
+                gate(activation, &x, n, &mut y, &threads, set);
+                for r in 0..4 {
+                    for j in 0..n {
+                        let (g, u) = (f64::from(x[r * 2 * n + j]), f64::from(x[r * 2 * n + n + j]));
+                        let want = u * match activation {
+                            Activation::Silu => g / (1.0 + (-g).exp()),
+                            Activation::GeluTanh => {
+                                let z = (2.0 / std::f64::consts::PI).sqrt() * (g + 0.044_715 * g.powi(3));
+                                0.5 * g * (1.0 + z.tanh())
+                            }
+                        };
+                        assert!((f64::from(y[r * n + j]) - want).abs() < 1e-5 * want.abs().max(1.0), "{g} {u}");
+                    }
                 }
+                assert_eq!(*first.get_or_insert_with(|| y.clone()), y, "{set:?}");
             }
-            assert_eq!(*first.get_or_insert_with(|| y.clone()), y, "{set:?}");
         }
     }
 

@@ -11,7 +11,8 @@ mod threads;
 
 pub use attention::{AttentionShape, MAX_HEAD_DIM, PAGE_TOKENS, RopeTable, Span};
 pub use buffer::Buffer;
+pub use elementwise::{Activation, exp_in_place};
 pub use lanes::InstructionSet;
 pub use linear::{PackedLinear, Rows};
-pub use ops::{Attention, Cpu, Embedding, Linear, RmsNorm, SiluMul};
+pub use ops::{Attention, Cpu, Embedding, Gate, Linear, RmsNorm};
 pub use threads::Threads;

@@ -7,7 +7,7 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, bail};
 
 use super::attention::{self, AttentionShape, RopeTable, Span};
 use super::buffer::Buffer;
-use super::elementwise;
+use super::elementwise::{self, Activation};
 use super::linear::PackedLinear;
 use super::{InstructionSet, Threads};
 
@@ -100,22 +100,23 @@ impl CustomOp1 for RmsNorm {
     }
 }
 
-/// `[rows, 2 · n] → [rows, n]`: `silu(gate) · up`.
+/// `[rows, 2 · n] → [rows, n]`: `activation(gate) · up`.
 #[derive(Clone)]
-pub struct SiluMul {
+pub struct Gate {
+    pub activation: Activation,
     pub n: usize,
     pub cpu: Arc<Cpu>,
 }
 
-impl CustomOp1 for SiluMul {
+impl CustomOp1 for Gate {
     fn name(&self) -> &'static str {
-        "silu-mul"
+        "gate"
     }
 
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let (x, m) = floats(storage, layout, 2 * self.n, self.name())?;
         let mut y = vec![0.0; m * self.n];
-        elementwise::silu_mul(x, self.n, &mut y, &self.cpu.threads, self.cpu.set);
+        elementwise::gate(self.activation, x, self.n, &mut y, &self.cpu.threads, self.cpu.set);
         Ok(rows(y, m, self.n))
     }
 }

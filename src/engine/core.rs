@@ -1,0 +1,392 @@
+//! The engine: one thread that takes requests, runs steps and answers.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use super::constraint::Grammars;
+use super::memory::Memory;
+use super::runner::ModelRunner;
+use super::scheduler::Scheduler;
+use super::sequence::{Generation, Reply, ScoreJob, ScoreResults, Sequence, SessionId, Work};
+use super::stats::EngineStats;
+use super::{ChatError, Completion, GenerateRequest, ScoreRequest, TokenId};
+use crate::kernels::PAGE_TOKENS;
+
+/// What the engine must know of a vocabulary.
+pub struct Vocabulary {
+    /// Ids that the tokenizer knows: `0..size`.
+    pub size: usize,
+    /// Ids that end a reply.
+    pub end: Vec<TokenId>,
+    /// Control ids that end nothing and are never drawn.
+    pub banned: Vec<TokenId>,
+    /// Text of a run of ids.
+    pub decode: Box<dyn Fn(&[TokenId]) -> String + Send + Sync>,
+    /// The tokenizer as grammars see it.
+    pub environment: Option<toktrie::TokEnv>,
+}
+
+/// How an engine is set up.
+#[derive(Clone, Copy, Debug)]
+pub struct EngineOptions {
+    /// Rows of a step at most, while prompts are waiting.
+    pub step_tokens: usize,
+    /// Longest sequence, in tokens.
+    pub context_tokens: usize,
+    /// Off only to measure what prefix reuse is worth.
+    pub reuse: bool,
+}
+
+enum Command {
+    Open { pages: usize, views: usize, reply: Reply<SessionId> },
+    Close(SessionId),
+    Generate { session: SessionId, request: Box<GenerateRequest>, reply: Reply<Completion> },
+    Score { session: SessionId, request: Box<ScoreRequest>, reply: Reply<Vec<Vec<f32>>> },
+}
+
+/// A handle to a running engine; the last one to go stops it.
+pub struct Engine {
+    commands: Mutex<Option<Sender<Command>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    stats: Arc<EngineStats>,
+    context_tokens: usize,
+    reservable_pages: usize,
+}
+
+/// A conversation's claim on the engine's memory, given back when dropped.
+pub struct EngineSession {
+    id: SessionId,
+    engine: Arc<Engine>,
+}
+
+impl Drop for EngineSession {
+    fn drop(&mut self) {
+        let _ = self.engine.send(Command::Close(self.id));
+    }
+}
+
+impl Engine {
+    /// Starts the engine's thread.
+    ///
+    /// # Errors
+    /// When the tokenizer cannot carry grammars.
+    ///
+    /// # Panics
+    /// When the system cannot start a thread.
+    pub fn start(
+        runner: ModelRunner,
+        memory_pages: crate::model::KvPool,
+        vocabulary: Vocabulary,
+        options: EngineOptions,
+    ) -> Result<Arc<Self>, String> {
+        let grammars = vocabulary.environment.as_ref().map(Grammars::new).transpose()?;
+        let stats = Arc::new(EngineStats::default());
+        let memory = Memory::new(memory_pages, options.reuse);
+        let reservable_pages = memory.reservable();
+        let (commands, inbox) = channel();
+        let core = Core {
+            inbox,
+            open: true,
+            memory,
+            scheduler: Scheduler::default(),
+            runner,
+            vocabulary,
+            grammars,
+            options,
+            stats: Arc::clone(&stats),
+            opening: std::collections::VecDeque::new(),
+            next_session: 0,
+            next_order: 0,
+        };
+        let thread = std::thread::Builder::new().name("engine".into()).spawn(move || core.run()).expect("the system can start a thread");
+        Ok(Arc::new(Self {
+            commands: Mutex::new(Some(commands)),
+            thread: Mutex::new(Some(thread)),
+            stats,
+            context_tokens: options.context_tokens,
+            reservable_pages,
+        }))
+    }
+
+    /// Counters.
+    #[must_use]
+    pub fn stats(&self) -> &EngineStats {
+        &self.stats
+    }
+
+    /// Longest sequence, in tokens.
+    #[must_use]
+    pub fn context_tokens(&self) -> usize {
+        self.context_tokens
+    }
+
+    fn send(&self, command: Command) -> Result<(), ChatError> {
+        let stopped = || ChatError::Stopped("its thread has ended".into());
+        let guard = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
+        guard.as_ref().ok_or_else(stopped)?.send(command).map_err(|_| stopped())
+    }
+
+    async fn call<T>(&self, make: impl FnOnce(Reply<T>) -> Command) -> Result<T, ChatError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(make(reply))?;
+        answer.await.unwrap_or_else(|_| Err(ChatError::Stopped("its thread has ended".into())))
+    }
+
+    /// Waits until the worst case of a conversation's views (tokens each) can be reserved. First come, first served.
+    ///
+    /// # Errors
+    /// When it could never be, or the engine has stopped.
+    pub async fn open(self: &Arc<Self>, views: &[usize]) -> Result<EngineSession, ChatError> {
+        let pages = Memory::worst_case(views);
+        if pages > self.reservable_pages {
+            let pool_tokens = self.reservable_pages * PAGE_TOKENS;
+            return Err(ChatError::Pool { needed_tokens: pages * PAGE_TOKENS, pool_tokens });
+        }
+        let id = self.call(|reply| Command::Open { pages, views: views.len(), reply }).await?;
+        Ok(EngineSession { id, engine: Arc::clone(self) })
+    }
+
+    /// Makes a reply.
+    ///
+    /// # Errors
+    /// When the prompt outgrows the context, the grammar fails, or numbers go wrong.
+    pub async fn generate(&self, session: &EngineSession, request: GenerateRequest) -> Result<Completion, ChatError> {
+        self.fits(request.prompt.len(), 1)?;
+        let request = Box::new(request);
+        self.call(|reply| Command::Generate { session: session.id, request, reply }).await
+    }
+
+    /// Log-probabilities of every token of the given continuations.
+    ///
+    /// # Errors
+    /// When a text outgrows the context or numbers go wrong.
+    pub async fn score(&self, session: &EngineSession, request: ScoreRequest) -> Result<Vec<Vec<f32>>, ChatError> {
+        self.fits(request.prompt.len(), request.continuations.iter().map(Vec::len).max().unwrap_or(0))?;
+        let request = Box::new(request);
+        self.call(|reply| Command::Score { session: session.id, request, reply }).await
+    }
+
+    fn fits(&self, prompt_tokens: usize, new_tokens: usize) -> Result<(), ChatError> {
+        let context_tokens = self.context_tokens;
+        if prompt_tokens == 0 || prompt_tokens + new_tokens > context_tokens {
+            return Err(ChatError::Context { prompt_tokens, new_tokens, context_tokens });
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.commands.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take()
+            && thread.thread().id() != std::thread::current().id()
+        {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The engine thread's own state.
+struct Core {
+    inbox: Receiver<Command>,
+    open: bool,
+    memory: Memory,
+    scheduler: Scheduler,
+    runner: ModelRunner,
+    vocabulary: Vocabulary,
+    grammars: Option<Grammars>,
+    options: EngineOptions,
+    stats: Arc<EngineStats>,
+    /// Sessions waiting for pages, in order.
+    opening: std::collections::VecDeque<(usize, usize, Reply<SessionId>)>,
+    next_session: u64,
+    next_order: u64,
+}
+
+impl Core {
+    fn run(mut self) {
+        while self.open || !self.scheduler.is_idle() {
+            self.receive();
+            self.admit();
+            self.scheduler.sweep(&mut self.memory, |_| false);
+            if !self.scheduler.is_idle() {
+                let started = Instant::now();
+                self.step();
+                EngineStats::add_time(&self.stats.step_ns, started.elapsed());
+            }
+        }
+    }
+
+    /// Takes what has arrived; waits for something when idle.
+    fn receive(&mut self) {
+        if self.scheduler.is_idle() && self.open {
+            // A timeout lets abandoned openings be noticed.
+            match self.inbox.recv_timeout(Duration::from_millis(500)) {
+                Ok(command) => self.handle(command),
+                Err(RecvTimeoutError::Timeout) => return,
+                Err(RecvTimeoutError::Disconnected) => self.open = false,
+            }
+        }
+        loop {
+            match self.inbox.try_recv() {
+                Ok(command) => self.handle(command),
+                Err(std::sync::mpsc::TryRecvError::Empty) => return,
+                Err(std::sync::mpsc::TryRecvError::Disconnected) => {
+                    self.open = false;
+                    return;
+                }
+            }
+        }
+    }
+
+    fn handle(&mut self, command: Command) {
+        match command {
+            Command::Open { pages, views, reply } => self.opening.push_back((pages, views, reply)),
+            Command::Close(id) => {
+                self.scheduler.sweep(&mut self.memory, |session| session == id);
+                self.memory.close(id);
+            }
+            Command::Generate { session, request, reply } => self.start_generation(session, *request, reply),
+            Command::Score { session, request, reply } => self.start_score(session, *request, reply),
+        }
+    }
+
+    /// Opens sessions in order while there is room.
+    fn admit(&mut self) {
+        while let Some((pages, views, reply)) = self.opening.pop_front() {
+            if reply.is_closed() {
+                continue;
+            }
+            let id = SessionId(self.next_session);
+            if !self.memory.open(id, pages, views) {
+                self.opening.push_front((pages, views, reply));
+                return;
+            }
+            self.next_session += 1;
+            if reply.send(Ok(id)).is_err() {
+                self.memory.close(id);
+            }
+        }
+    }
+
+    fn order(&mut self) -> u64 {
+        self.next_order += 1;
+        self.next_order
+    }
+
+    fn begin(&mut self, session: SessionId, tokens: Vec<TokenId>, logits_from: usize, work: Work) {
+        let order = self.order();
+        let sequence =
+            Sequence { session, order, tokens, computed: 0, pages: Vec::new(), logits_from, reused: 0, work };
+        self.scheduler.add(sequence, &mut self.memory);
+    }
+
+    fn start_generation(&mut self, session: SessionId, request: GenerateRequest, reply: Reply<Completion>) {
+        let constraint = match (&request.grammar, &self.grammars) {
+            (None, _) => None,
+            (Some(_), None) => {
+                let _ = reply.send(Err(ChatError::Grammar("this tokenizer cannot carry grammars".into())));
+                return;
+            }
+            (Some(grammar), Some(grammars)) => match grammars.start(grammar) {
+                Ok(constraint) => Some(constraint),
+                Err(error) => {
+                    let _ = reply.send(Err(ChatError::Grammar(error)));
+                    return;
+                }
+            },
+        };
+        EngineStats::add(&self.stats.prompt_tokens, request.prompt.len());
+        let (tokens, from) = (request.prompt.clone(), request.prompt.len() - 1);
+        self.begin(session, tokens, from, Work::Generate(Box::new(Generation { request, constraint, reply })));
+    }
+
+    fn start_score(&mut self, session: SessionId, request: ScoreRequest, reply: Reply<Vec<Vec<f32>>>) {
+        EngineStats::add(&self.stats.prompt_tokens, request.prompt.len());
+        if request.continuations.is_empty() || request.continuations.iter().any(Vec::is_empty) {
+            let _ = reply.send(Err(ChatError::Grammar("a continuation to score is empty".into())));
+            return;
+        }
+        let job = ScoreJob { request, reply };
+        let start = job.request.prompt[..job.request.prompt.len() - 1].to_vec();
+        if start.is_empty() {
+            self.branch(session, job);
+        } else {
+            let len = start.len();
+            self.begin(session, start, len, Work::ScoreStart(Box::new(job)));
+        }
+    }
+
+    /// The shared start is computed: one sequence for each continuation.
+    fn branch(&mut self, session: SessionId, job: ScoreJob) {
+        let ScoreJob { request, reply } = job;
+        let first = request.prompt.len();
+        let results = ScoreResults::new(request.continuations.len(), reply);
+        for (index, targets) in request.continuations.into_iter().enumerate() {
+            // The last token is only looked up, never an input.
+            let tokens = [request.prompt.as_slice(), &targets[..targets.len() - 1]].concat();
+            let work = Work::Branch { job: Arc::clone(&results), index, targets, log_probabilities: Vec::new() };
+            self.begin(session, tokens, first - 1, work);
+        }
+    }
+
+    fn step(&mut self) {
+        let plan = self.scheduler.plan(self.options.step_tokens, &mut self.memory);
+        if plan.parts.is_empty() {
+            return;
+        }
+        self.stats.peak_pages.fetch_max(self.memory.used() as u64, std::sync::atomic::Ordering::Relaxed);
+        let started = Instant::now();
+        let outcome = self.runner.step(&plan, &mut self.scheduler.running, &self.memory.kv, &self.vocabulary);
+        EngineStats::add_time(&self.stats.forward_ns, started.elapsed());
+        EngineStats::add(&self.stats.steps, 1);
+        EngineStats::add(&self.stats.prefill_tokens, outcome.prefill_tokens);
+        EngineStats::add(&self.stats.new_tokens, outcome.new_tokens);
+        // From the back, so that indices stay true.
+        let mut branches = Vec::new();
+        for (index, end) in outcome.ended.into_iter().rev() {
+            let sequence = self.scheduler.running.remove(index);
+            self.retire(sequence, end, &mut branches);
+        }
+        for (session, job) in branches.into_iter().rev() {
+            self.branch(session, job);
+        }
+    }
+
+    /// Takes a sequence out of the batch and answers for it.
+    fn retire(&mut self, sequence: Sequence, end: super::runner::End, branches: &mut Vec<(SessionId, ScoreJob)>) {
+        use super::runner::End;
+        self.scheduler.finish_branch(&sequence, &mut self.memory);
+        match end {
+            End::Failed(error) => {
+                self.memory.discard(&sequence);
+                sequence.fail(error);
+            }
+            End::Done { keep, completion } => {
+                if matches!(sequence.work, Work::Branch { .. }) {
+                    self.memory.discard(&sequence);
+                } else {
+                    self.memory.detach(&sequence, keep);
+                }
+                EngineStats::add(&self.stats.reused_tokens, sequence.reused);
+                match sequence.work {
+                    Work::Generate(generation) => {
+                        EngineStats::add(&self.stats.replies, 1);
+                        if let Some(completion) = completion {
+                            let _ = generation.reply.send(Ok(completion));
+                        }
+                    }
+                    Work::ScoreStart(job) => branches.push((sequence.session, *job)),
+                    Work::Branch { job, index, log_probabilities, .. } => {
+                        EngineStats::add(&self.stats.scores, 1);
+                        job.finish(index, log_probabilities);
+                    }
+                }
+            }
+        }
+    }
+}

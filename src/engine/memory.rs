@@ -1,0 +1,206 @@
+//! The pool, the tree and the sessions' claims: who may hold which page.
+//!
+//! A session reserves its worst case before it starts, so nothing runs out on the way: pages held by live sessions never
+//! exceed their claims, and everything else in the tree can be forgotten. What a session's views were last computed from
+//! stays held until the session replaces it or ends.
+
+use std::collections::BTreeMap;
+
+use super::TokenId;
+use super::pages::{PageId, PagePool};
+use super::radix::RadixTree;
+use super::sequence::{Sequence, SessionId};
+use crate::kernels::PAGE_TOKENS;
+use crate::model::KvPool;
+
+/// A live conversation's claim.
+struct Session {
+    reserved: usize,
+    views: usize,
+    /// The latest prefix of each view, oldest first.
+    held: Vec<Held>,
+}
+
+struct Held {
+    tokens: Vec<TokenId>,
+    pages: Vec<PageId>,
+}
+
+/// Pages, and the right to them.
+pub(super) struct Memory {
+    pub kv: KvPool,
+    pool: PagePool,
+    tree: RadixTree,
+    sessions: BTreeMap<SessionId, Session>,
+    reserved: usize,
+    /// Pages kept apart for the branches of scores, and how many are in use.
+    branch_pages: usize,
+    branches_in_use: usize,
+    /// Off for measuring what reuse is worth.
+    reuse: bool,
+}
+
+/// Pages that hold `tokens` tokens.
+pub(super) fn pages_for(tokens: usize) -> usize {
+    tokens.div_ceil(PAGE_TOKENS)
+}
+
+impl Memory {
+    pub fn new(kv: KvPool, reuse: bool) -> Self {
+        let pages = kv.pages();
+        Self {
+            kv,
+            pool: PagePool::new(pages),
+            tree: RadixTree::default(),
+            sessions: BTreeMap::new(),
+            reserved: 0,
+            branch_pages: (pages / 8).clamp(1, 64),
+            branches_in_use: 0,
+            reuse,
+        }
+    }
+
+    /// Pages that sessions may reserve in all.
+    pub fn reservable(&self) -> usize {
+        self.pool.capacity() - self.branch_pages
+    }
+
+    /// Pages that a session with these views needs at worst: each view's own, and one more while the next request's last
+    /// page is a copy.
+    pub fn worst_case(views: &[usize]) -> usize {
+        views.iter().map(|&tokens| pages_for(tokens) + 1).sum::<usize>() + 1
+    }
+
+    /// Reserves pages; false when they are not to be had now.
+    pub fn open(&mut self, id: SessionId, pages: usize, views: usize) -> bool {
+        if self.reserved + pages > self.reservable() {
+            return false;
+        }
+        self.reserved += pages;
+        self.sessions.insert(id, Session { reserved: pages, views, held: Vec::new() });
+        true
+    }
+
+    pub fn close(&mut self, id: SessionId) {
+        if let Some(session) = self.sessions.remove(&id) {
+            self.reserved -= session.reserved;
+            for page in session.held.into_iter().flat_map(|held| held.pages) {
+                self.pool.release(page);
+            }
+        }
+    }
+
+    /// Gives a new sequence the pages of its longest known prefix, its last token excepted, which must be computed for its
+    /// logits.
+    pub fn attach(&mut self, sequence: &mut Sequence) -> Result<(), ()> {
+        let most = sequence.logits_from.min(sequence.tokens.len().saturating_sub(1));
+        if !self.reuse || most == 0 {
+            return Ok(());
+        }
+        let found = self.tree.find(&sequence.tokens[..most]);
+        for &page in &found.pages {
+            self.pool.retain(page);
+        }
+        if let Some((page, _)) = found.partial {
+            self.pool.retain(page);
+        }
+        let (tokens, partial) = (found.tokens(), found.partial);
+        sequence.pages = found.pages;
+        sequence.computed = sequence.pages.len() * PAGE_TOKENS;
+        if let Some((page, _)) = partial {
+            let copy = self.take();
+            if let Some(copy) = copy {
+                self.kv.copy_page(page, copy);
+                sequence.pages.push(copy);
+                sequence.computed = tokens;
+            }
+            self.pool.release(page);
+            copy.ok_or(())?;
+        }
+        sequence.reused = sequence.computed;
+        Ok(())
+    }
+
+    /// Makes room for the sequence's first `tokens` tokens.
+    pub fn grow(&mut self, sequence: &mut Sequence, tokens: usize) -> Result<(), ()> {
+        while sequence.pages.len() * PAGE_TOKENS < tokens {
+            let page = self.take().ok_or(())?;
+            sequence.pages.push(page);
+        }
+        Ok(())
+    }
+
+    fn take(&mut self) -> Option<PageId> {
+        loop {
+            if let Some(page) = self.pool.take() {
+                return Some(page);
+            }
+            if !self.tree.forget_one(&mut self.pool) {
+                return None;
+            }
+        }
+    }
+
+    /// Whether `pages` more may go to a branch of a score now. One branch at a time may always run.
+    pub fn admit_branch(&mut self, pages: usize) -> bool {
+        let fits = self.branches_in_use == 0 || self.branches_in_use + pages <= self.branch_pages;
+        if fits {
+            self.branches_in_use += pages;
+        }
+        fits
+    }
+
+    pub fn end_branch(&mut self, pages: usize) {
+        self.branches_in_use -= pages;
+    }
+
+    /// Takes a finished sequence's pages back. Its first `keep` tokens are remembered, and held for the session.
+    pub fn detach(&mut self, sequence: &Sequence, keep: usize) {
+        let keep = keep.min(sequence.computed);
+        if self.reuse && keep > 0 {
+            let tokens = &sequence.tokens[..keep];
+            let pages = self.tree.insert(tokens, &sequence.pages[..pages_for(keep)], &mut self.pool);
+            self.hold(sequence.session, tokens, pages);
+        }
+        for &page in &sequence.pages {
+            self.pool.release(page);
+        }
+    }
+
+    /// Drops a sequence's pages, remembering nothing.
+    pub fn discard(&mut self, sequence: &Sequence) {
+        for &page in &sequence.pages {
+            self.pool.release(page);
+        }
+    }
+
+    /// Holds a prefix for a session, in place of the one it continues: the one with the longest common start if that is at
+    /// least half of it, else the oldest once every view has one.
+    fn hold(&mut self, id: SessionId, tokens: &[TokenId], pages: Vec<PageId>) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        for &page in &pages {
+            self.pool.retain(page);
+        }
+        let shared = |held: &Held| held.tokens.iter().zip(tokens).take_while(|(a, b)| a == b).count();
+        let continued = session
+            .held
+            .iter()
+            .enumerate()
+            .map(|(i, held)| (i, shared(held), held.tokens.len()))
+            .filter(|&(_, shared, len)| shared * 2 >= len)
+            .max_by_key(|&(_, shared, _)| shared)
+            .map(|(i, ..)| i);
+        let replaced = continued.or((session.held.len() >= session.views).then_some(0));
+        if let Some(i) = replaced {
+            for page in session.held.remove(i).pages {
+                self.pool.release(page);
+            }
+        }
+        session.held.push(Held { tokens: tokens.to_vec(), pages });
+    }
+
+    /// Pages in use by anyone, the tree included.
+    pub fn used(&self) -> usize {
+        self.pool.capacity() - self.pool.free()
+    }
+}

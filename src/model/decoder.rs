@@ -1,0 +1,199 @@
+//! The forward pass, written once for every family, on candle tensors and the kernels' custom ops.
+
+use std::sync::Arc;
+
+use candle_core::{Device, Result, Tensor};
+
+use super::{ModelSpec, Weights, WeightsError};
+use crate::kernels::{
+    Attention, AttentionShape, Buffer, Cpu, Embedding, Gate, Linear, PAGE_TOKENS, PackedLinear, RmsNorm, RopeTable, Span,
+};
+
+/// Keys and values of every page of every layer: `[layer][page]` of the kernels' page layout.
+pub struct KvPool {
+    memory: Arc<Buffer<f32>>,
+    pages: usize,
+    page_len: usize,
+    layers: usize,
+}
+
+impl KvPool {
+    /// Room for `pages` pages of 32 tokens. Memory is taken as pages are first written.
+    #[must_use]
+    pub fn new(spec: &ModelSpec, pages: usize) -> Self {
+        let page_len = spec.kv_heads * spec.head_dim * PAGE_TOKENS * 2;
+        Self { memory: Arc::new(Buffer::zeroed(spec.layers * pages * page_len)), pages, page_len, layers: spec.layers }
+    }
+
+    /// Pages in the pool.
+    #[must_use]
+    pub fn pages(&self) -> usize {
+        self.pages
+    }
+
+    /// Copies what page `from` holds to page `to`, in every layer.
+    pub fn copy_page(&mut self, from: u32, to: u32) {
+        assert!((from as usize) < self.pages && (to as usize) < self.pages, "pages of this pool");
+        for layer in 0..self.layers {
+            let at = |page: u32| (layer * self.pages + page as usize) * self.page_len;
+            // SAFETY: both pages lie in the pool, and `&mut self` keeps the forward pass away.
+            unsafe {
+                let base = self.memory.as_ptr();
+                std::ptr::copy(base.add(at(from)), base.add(at(to)), self.page_len);
+            }
+        }
+    }
+
+    fn layer(&self, layer: usize) -> std::ops::Range<usize> {
+        let len = self.pages * self.page_len;
+        layer * len..(layer + 1) * len
+    }
+}
+
+/// One step's input: rows of several sequences, each row one token.
+pub struct StepRows<'a> {
+    /// One id a row.
+    pub tokens: &'a [u32],
+    /// Which rows belong together and where their pages are; covers every row.
+    pub spans: &'a [Span<'a>],
+    /// Rows whose logits are wanted, ascending.
+    pub logits: &'a [u32],
+}
+
+/// A decoder with its weights packed.
+pub struct Decoder {
+    pub spec: ModelSpec,
+    cpu: Arc<Cpu>,
+    rope: Arc<RopeTable>,
+    embedding: Embedding,
+    layers: Vec<Layer>,
+    norm: RmsNorm,
+    head: Linear,
+}
+
+struct Layer {
+    attention_norm: RmsNorm,
+    qkv: Linear,
+    output: Linear,
+    mlp_norm: RmsNorm,
+    gate_up: Linear,
+    gate: Gate,
+    down: Linear,
+    window: Option<usize>,
+}
+
+impl Decoder {
+    /// Packs the weights; rotary tables cover `positions` positions.
+    ///
+    /// # Errors
+    /// Names the tensor that is missing, of another shape or type, or not finite.
+    pub fn load(
+        spec: ModelSpec,
+        weights: &Weights,
+        positions: usize,
+        cpu: Arc<Cpu>,
+    ) -> std::result::Result<Self, WeightsError> {
+        let (h, d, ff) = (spec.hidden, spec.head_dim, spec.intermediate);
+        let linear = |parts: &[(&str, usize)], k: usize, bias: bool| {
+            Ok(Linear { weights: Arc::new(weights.linear(parts, k, bias)?), cpu: Arc::clone(&cpu) })
+        };
+        let norm = |name: &str| {
+            let weight = weights.vector(&format!("{name}.weight"), h)?.into();
+            Ok(RmsNorm { weight, eps: spec.norm_eps, cpu: Arc::clone(&cpu) })
+        };
+        let layers = (0..spec.layers)
+            .map(|i| {
+                let at = |name: &str| format!("model.layers.{i}.{name}");
+                let (q, k, v) = (at("self_attn.q_proj"), at("self_attn.k_proj"), at("self_attn.v_proj"));
+                let (kv, heads) = (spec.kv_heads * d, spec.heads * d);
+                Ok(Layer {
+                    attention_norm: norm(&at("input_layernorm"))?,
+                    qkv: linear(&[(&q, heads), (&k, kv), (&v, kv)], h, spec.qkv_bias)?,
+                    output: linear(&[(&at("self_attn.o_proj"), h)], heads, spec.output_bias)?,
+                    mlp_norm: norm(&at("post_attention_layernorm"))?,
+                    gate_up: linear(&[(&at("mlp.gate_proj"), ff), (&at("mlp.up_proj"), ff)], h, spec.mlp_bias)?,
+                    gate: Gate { activation: spec.activation, n: ff, cpu: Arc::clone(&cpu) },
+                    down: linear(&[(&at("mlp.down_proj"), h)], ff, spec.mlp_bias)?,
+                    window: spec.windows[i],
+                })
+            })
+            .collect::<std::result::Result<Vec<_>, WeightsError>>()?;
+        let embedding = Arc::new(weights.linear(&[("model.embed_tokens", spec.vocab_size)], h, false)?);
+        let head = if spec.tied {
+            Arc::clone(&embedding)
+        } else {
+            Arc::new(weights.linear(&[("lm_head", spec.vocab_size)], h, false)?)
+        };
+        let norm = norm("model.norm")?;
+        let rope = Arc::new(RopeTable::new(&spec.rope.inverse_frequencies(d), positions, 1.0));
+        let head = Linear { weights: head, cpu: Arc::clone(&cpu) };
+        Ok(Self { spec, cpu, rope, embedding: Embedding { table: embedding }, layers, norm, head })
+    }
+
+    /// Positions that the rotary tables cover.
+    #[must_use]
+    pub fn positions(&self) -> usize {
+        self.rope.positions()
+    }
+
+    /// Bytes of packed weights.
+    #[must_use]
+    pub fn weight_bytes(&self) -> usize {
+        let mut shared: Vec<&Arc<PackedLinear>> = vec![&self.head.weights];
+        if !Arc::ptr_eq(&self.head.weights, &self.embedding.table) {
+            shared.push(&self.embedding.table);
+        }
+        for layer in &self.layers {
+            shared.extend([&layer.qkv.weights, &layer.output.weights, &layer.gate_up.weights, &layer.down.weights]);
+        }
+        shared.iter().map(|w| w.bytes()).sum()
+    }
+
+    /// One step: writes keys and values of every row to the pool and returns the logits `[rows.logits, vocab]`, or `None`
+    /// when none are wanted.
+    ///
+    /// # Errors
+    /// When the rows do not fit the model or the pool; the caller made them, so this is a defect.
+    pub fn forward(&self, rows: &StepRows<'_>, pool: &KvPool) -> Result<Option<Tensor>> {
+        let ids = Tensor::new(rows.tokens, &Device::Cpu)?;
+        let mut x = ids.apply_op1_no_bwd(&self.embedding)?;
+        let last = self.layers.len().saturating_sub(1);
+        for (i, layer) in self.layers.iter().enumerate() {
+            let attention = Attention {
+                shape: self.shape(layer.window),
+                rope: Some(Arc::clone(&self.rope)),
+                spans: rows.spans,
+                pool: Arc::clone(&pool.memory),
+                layer: pool.layer(i),
+                cpu: Arc::clone(&self.cpu),
+            };
+            let mut mixed = x.apply_op1_no_bwd(&layer.attention_norm)?.apply_op1_no_bwd(&layer.qkv)?.apply_op1_no_bwd(&attention)?;
+            if i == last {
+                // Only rows that are sampled need the rest of the last layer.
+                if rows.logits.is_empty() {
+                    return Ok(None);
+                }
+                if rows.logits.len() < rows.tokens.len() {
+                    let wanted = Tensor::new(rows.logits, &Device::Cpu)?;
+                    x = x.index_select(&wanted, 0)?;
+                    mixed = mixed.index_select(&wanted, 0)?;
+                }
+            }
+            x = (x + mixed.apply_op1_no_bwd(&layer.output)?)?;
+            let inner = x.apply_op1_no_bwd(&layer.mlp_norm)?.apply_op1_no_bwd(&layer.gate_up)?.apply_op1_no_bwd(&layer.gate)?;
+            x = (x + inner.apply_op1_no_bwd(&layer.down)?)?;
+        }
+        x.apply_op1_no_bwd(&self.norm)?.apply_op1_no_bwd(&self.head).map(Some)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a head's width")]
+    fn shape(&self, window: Option<usize>) -> AttentionShape {
+        AttentionShape {
+            heads: self.spec.heads,
+            kv_heads: self.spec.kv_heads,
+            head_dim: self.spec.head_dim,
+            scale: 1.0 / (self.spec.head_dim as f32).sqrt(),
+            window,
+        }
+    }
+}

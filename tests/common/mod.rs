@@ -1,0 +1,66 @@
+//! What several test programs share.
+#![allow(dead_code, reason = "each test program uses its own part")]
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use colloquy::engine::{Engine, EngineOptions, ModelRunner, Vocabulary};
+use colloquy::kernels::{Cpu, InstructionSet, Threads};
+use colloquy::model::{Decoder, KvPool, ModelSpec, Weights};
+
+pub fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity").join(name)
+}
+
+pub fn spec(name: &str) -> ModelSpec {
+    let text = std::fs::read_to_string(fixture(name).join("config.json")).unwrap();
+    ModelSpec::from_config(&text).unwrap_or_else(|e| panic!("{name}: {e}"))
+}
+
+#[derive(Clone, Copy)]
+pub struct Setup {
+    pub threads: usize,
+    pub step_tokens: usize,
+    pub pages: usize,
+    pub reuse: bool,
+    pub set: InstructionSet,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self { threads: 2, step_tokens: 512, pages: 256, reuse: true, set: InstructionSet::detect() }
+    }
+}
+
+/// An engine over a fixture's weights, its description changed by `change`.
+pub fn engine_with(name: &str, setup: Setup, change: impl FnOnce(&mut ModelSpec)) -> Arc<Engine> {
+    let mut spec = spec(name);
+    change(&mut spec);
+    let mut files: Vec<PathBuf> = std::fs::read_dir(fixture(name))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|e| e == "safetensors"))
+        .collect();
+    files.sort();
+    let cpu = Arc::new(Cpu { threads: Threads::new(setup.threads), set: setup.set });
+    let positions = spec.max_positions;
+    let pool = KvPool::new(&spec, setup.pages);
+    let vocabulary = Vocabulary {
+        size: spec.vocab_size,
+        end: Vec::new(),
+        banned: Vec::new(),
+        decode: Box::new(|ids| ids.iter().map(|id| format!("<{id}>")).collect()),
+        environment: None,
+    };
+    let decoder = Decoder::load(spec, &Weights::open(&files).unwrap(), positions, Arc::clone(&cpu)).unwrap();
+    let options = EngineOptions { step_tokens: setup.step_tokens, context_tokens: positions, reuse: setup.reuse };
+    Engine::start(ModelRunner { decoder, cpu }, pool, vocabulary, options).unwrap()
+}
+
+pub fn engine(name: &str, setup: Setup) -> Arc<Engine> {
+    engine_with(name, setup, |_| {})
+}
+
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
