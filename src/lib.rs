@@ -1,9 +1,18 @@
 //! Turns a recipe into a dataset of multi-turn conversations, with open-weight chat models loaded in the same process.
 
+pub mod augment;
+pub mod dialogue;
 pub mod engine;
+pub mod export;
 pub mod fsio;
 pub mod hash;
+pub mod hub;
 pub mod kernels;
+pub mod knowledge;
 pub mod model;
+pub mod pipeline;
+pub mod prompt;
 pub mod record;
 pub mod rng;
+pub mod run;
+pub mod settings;

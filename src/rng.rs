@@ -14,7 +14,9 @@ impl Stream {
     /// The root stream of a run.
     #[must_use]
     pub fn root(seed: u64) -> Self {
-        Self::from_hash(blake3::hash(&[b"colloquy stream v1".as_slice(), &seed.to_le_bytes()].concat()))
+        Self::from_hash(blake3::hash(
+            &[b"colloquy stream v1".as_slice(), &seed.to_le_bytes()].concat(),
+        ))
     }
 
     /// A stream named below this one.
@@ -30,19 +32,35 @@ impl Stream {
     /// A numbered stream below this one (a turn, an attempt, a row).
     #[must_use]
     pub fn at(&self, index: u64) -> Self {
-        Self { key: [mix(self.key[0] ^ mix(index ^ 0x9e37_79b9_7f4a_7c15)), mix(self.key[1].wrapping_add(mix(index)))] }
+        Self {
+            key: [
+                mix(self.key[0] ^ mix(index ^ 0x9e37_79b9_7f4a_7c15)),
+                mix(self.key[1].wrapping_add(mix(index))),
+            ],
+        }
     }
 
     fn from_hash(hash: blake3::Hash) -> Self {
         let bytes = hash.as_bytes();
-        let word = |i: usize| u64::from_le_bytes(bytes[i..i + 8].try_into().expect("eight bytes of a 32-byte hash"));
-        Self { key: [word(0), word(8)] }
+        let word = |i: usize| {
+            u64::from_le_bytes(
+                bytes[i..i + 8]
+                    .try_into()
+                    .expect("eight bytes of a 32-byte hash"),
+            )
+        };
+        Self {
+            key: [word(0), word(8)],
+        }
     }
 
     /// 64 uniform bits at `position`.
     #[must_use]
     pub fn bits(&self, position: u64) -> u64 {
-        mix(mix(self.key[0].wrapping_add(position.wrapping_mul(0x9e37_79b9_7f4a_7c15))) ^ self.key[1])
+        mix(
+            mix(self.key[0].wrapping_add(position.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+                ^ self.key[1],
+        )
     }
 
     /// A uniform number in `[0, 1)` with 53 bits.

@@ -12,17 +12,28 @@ use common::{Setup, block_on, engine};
 
 fn prompt(seed: u64, len: usize) -> Vec<u32> {
     let s = Stream::root(seed);
-    (0..len).map(|i| u32::try_from(s.below(i as u64, 90)).unwrap()).collect()
+    (0..len)
+        .map(|i| u32::try_from(s.below(i as u64, 90)).unwrap())
+        .collect()
 }
 
 fn request(i: u64) -> GenerateRequest {
     // Half of the prompts share a beginning that ends inside a page.
-    let mut tokens = if i % 2 == 0 { prompt(1000, 45) } else { Vec::new() };
+    let mut tokens = if i % 2 == 0 {
+        prompt(1000, 45)
+    } else {
+        Vec::new()
+    };
     tokens.extend(prompt(i, 3 + usize::try_from(i).unwrap() * 7 % 60));
     GenerateRequest {
         prompt: tokens,
         max_new_tokens: 12,
-        sampling: Sampling { temperature: 0.9, top_k: 40, top_p: 0.95, ..Sampling::default() },
+        sampling: Sampling {
+            temperature: 0.9,
+            top_k: 40,
+            top_p: 0.95,
+            ..Sampling::default()
+        },
         grammar: None,
         stop: Vec::new(),
         draw: Stream::root(5).at(i),
@@ -34,7 +45,10 @@ async fn one(engine: &Arc<Engine>, i: u64) -> (Completion, Vec<f32>) {
     let session = engine.open(&[request.prompt.len() + 40]).await.unwrap();
     let reply = engine.generate(&session, request.clone()).await.unwrap();
     // The reply's own log-probabilities: prefill of what was decoded, with a cache hit where there is reuse.
-    let score = ScoreRequest { prompt: request.prompt, continuations: vec![reply.tokens.clone(), prompt(i + 77, 5)] };
+    let score = ScoreRequest {
+        prompt: request.prompt,
+        continuations: vec![reply.tokens.clone(), prompt(i + 77, 5)],
+    };
     let scores = engine.score(&session, score).await.unwrap().concat();
     (reply, scores)
 }
@@ -54,10 +68,13 @@ fn all(setup: Setup, name: &str, concurrency: usize, reversed: bool) -> Vec<(Vec
                     .into_iter()
                     .map(|i| {
                         let (engine, gate) = (Arc::clone(&engine), Arc::clone(&gate));
-                        (i, tokio::task::spawn_local(async move {
-                            let _turn = gate.acquire().await.unwrap();
-                            one(&engine, i).await
-                        }))
+                        (
+                            i,
+                            tokio::task::spawn_local(async move {
+                                let _turn = gate.acquire().await.unwrap();
+                                one(&engine, i).await
+                            }),
+                        )
                     })
                     .collect();
                 tasks.sort_by_key(|(i, _)| *i);
@@ -75,37 +92,101 @@ fn all(setup: Setup, name: &str, concurrency: usize, reversed: bool) -> Vec<(Vec
 #[test]
 fn batched_equals_alone_bit_for_bit() {
     for name in ["llama3", "mistral-window", "qwen2.5-bf16"] {
-        let alone = all(Setup { threads: 1, reuse: false, ..Setup::default() }, name, 1, false);
+        let alone = all(
+            Setup {
+                threads: 1,
+                reuse: false,
+                ..Setup::default()
+            },
+            name,
+            1,
+            false,
+        );
         let base = Setup::default();
         for (what, setup, concurrency, reversed) in [
             ("cache hits, one by one", base, 1, false),
             ("three at a time", base, 3, false),
             ("all at once", base, 64, false),
             ("all at once, other order", base, 64, true),
-            ("small chunks", Setup { step_tokens: 70, ..base }, 64, false),
-            ("one-row chunks", Setup { step_tokens: 1, ..base }, 5, false),
-            ("no reuse", Setup { reuse: false, ..base }, 64, false),
-            ("a pool that must forget", Setup { pages: 24, ..base }, 64, false),
+            (
+                "small chunks",
+                Setup {
+                    step_tokens: 70,
+                    ..base
+                },
+                64,
+                false,
+            ),
+            (
+                "one-row chunks",
+                Setup {
+                    step_tokens: 1,
+                    ..base
+                },
+                5,
+                false,
+            ),
+            (
+                "no reuse",
+                Setup {
+                    reuse: false,
+                    ..base
+                },
+                64,
+                false,
+            ),
+            (
+                "a pool that must forget",
+                Setup { pages: 24, ..base },
+                64,
+                false,
+            ),
             ("three threads", Setup { threads: 3, ..base }, 64, false),
-            ("portable kernels", Setup { set: InstructionSet::Portable, ..base }, 64, false),
+            (
+                "portable kernels",
+                Setup {
+                    set: InstructionSet::Portable,
+                    ..base
+                },
+                64,
+                false,
+            ),
         ] {
-            assert!(all(setup, name, concurrency, reversed) == alone, "{name}: {what}");
+            assert!(
+                all(setup, name, concurrency, reversed) == alone,
+                "{name}: {what}"
+            );
         }
     }
 }
 
 #[test]
 fn a_turn_reuses_the_last_one_and_sessions_give_back_what_they_held() {
-    let engine = engine("llama3", Setup { pages: 16, ..Setup::default() });
+    let engine = engine(
+        "llama3",
+        Setup {
+            pages: 16,
+            ..Setup::default()
+        },
+    );
     block_on(async {
         for round in 0..30 {
             let session = engine.open(&[200]).await.unwrap();
             let mut view = prompt(round, 60);
             for turn in 0..4u64 {
-                let ask = GenerateRequest { prompt: view.clone(), draw: Stream::root(round).at(turn), ..request(0) };
+                let ask = GenerateRequest {
+                    prompt: view.clone(),
+                    draw: Stream::root(round).at(turn),
+                    ..request(0)
+                };
                 let reply = engine.generate(&session, ask).await.unwrap();
                 if turn > 0 {
-                    assert!(reply.reused_tokens + 6 >= view.len() - 12, "{} of {}", reply.reused_tokens, view.len());
+                    assert!(
+                        reply.reused_tokens + 6 >= view.len() - 12,
+                        "{} of {}",
+                        reply.reused_tokens,
+                        view.len()
+                    );
                 }
                 view.extend(reply.tokens);
                 view.extend(prompt(turn, 5));
@@ -116,14 +197,33 @@ fn a_turn_reuses_the_last_one_and_sessions_give_back_what_they_held() {
 
 #[test]
 fn impossible_requests_are_refused() {
-    let engine = engine("llama3", Setup { pages: 16, ..Setup::default() });
+    let engine = engine(
+        "llama3",
+        Setup {
+            pages: 16,
+            ..Setup::default()
+        },
+    );
     block_on(async {
         let refused = engine.open(&[100_000]).await.err().unwrap().to_string();
         assert!(refused.contains("the pool holds"), "{refused}");
         let session = engine.open(&[64]).await.unwrap();
-        let long = GenerateRequest { prompt: prompt(0, 300), ..request(0) };
-        assert!(engine.generate(&session, long).await.unwrap_err().to_string().contains("context of 256"));
-        let empty = GenerateRequest { prompt: Vec::new(), ..request(0) };
+        let long = GenerateRequest {
+            prompt: prompt(0, 300),
+            ..request(0)
+        };
+        assert!(
+            engine
+                .generate(&session, long)
+                .await
+                .unwrap_err()
+                .to_string()
+                .contains("context of 256")
+        );
+        let empty = GenerateRequest {
+            prompt: Vec::new(),
+            ..request(0)
+        };
         assert!(engine.generate(&session, empty).await.is_err());
     });
 }

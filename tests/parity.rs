@@ -13,8 +13,20 @@ use serde_json::Value;
 const TOLERANCE: f32 = 1e-4;
 
 const ALL: [&str; 14] = [
-    "llama2", "llama3", "llama3-new-keys", "llama-bias", "llama-gelu", "llama-linear", "mistral", "mistral-window", "qwen2",
-    "qwen2-window", "qwen2.5", "qwen2.5-bf16", "sharded", "smollm2",
+    "llama2",
+    "llama3",
+    "llama3-new-keys",
+    "llama-bias",
+    "llama-gelu",
+    "llama-linear",
+    "mistral",
+    "mistral-window",
+    "qwen2",
+    "qwen2-window",
+    "qwen2.5",
+    "qwen2.5-bf16",
+    "sharded",
+    "smollm2",
 ];
 
 fn expected(name: &str) -> Vec<Value> {
@@ -24,12 +36,22 @@ fn expected(name: &str) -> Vec<Value> {
 }
 
 fn ids(value: &Value) -> Vec<u32> {
-    value.as_array().unwrap().iter().map(|v| u32::try_from(v.as_u64().unwrap()).unwrap()).collect()
+    value
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|v| u32::try_from(v.as_u64().unwrap()).unwrap())
+        .collect()
 }
 
 #[allow(clippy::cast_possible_truncation, reason = "fixtures are f32")]
 fn floats(value: &Value) -> Vec<f32> {
-    value.as_array().unwrap().iter().map(|v| v.as_f64().unwrap() as f32).collect()
+    value
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|v| v.as_f64().unwrap() as f32)
+        .collect()
 }
 
 /// The largest difference from the reference over all texts.
@@ -40,11 +62,18 @@ fn distance(engine: &std::sync::Arc<Engine>, name: &str) -> f32 {
         let want = floats(&text["logprobs"]);
         let got = block_on(async {
             let session = engine.open(&[tokens.len()]).await.unwrap();
-            let request = ScoreRequest { prompt: vec![tokens[0]], continuations: vec![tokens[1..].to_vec()] };
+            let request = ScoreRequest {
+                prompt: vec![tokens[0]],
+                continuations: vec![tokens[1..].to_vec()],
+            };
             engine.score(&session, request).await.unwrap().remove(0)
         });
         assert_eq!(got.len(), want.len());
-        worst = got.iter().zip(&want).map(|(a, b)| (a - b).abs()).fold(worst, f32::max);
+        worst = got
+            .iter()
+            .zip(&want)
+            .map(|(a, b)| (a - b).abs())
+            .fold(worst, f32::max);
     }
     worst
 }
@@ -103,11 +132,19 @@ fn flipping_any_field_fails_by_ten_times() {
     type Flip = (&'static str, &'static str, fn(&mut ModelSpec));
     let flips: [Flip; 10] = [
         ("llama3", "norm_eps", |s| s.norm_eps = 1e-2),
-        ("llama3", "activation", |s| s.activation = Activation::GeluTanh),
-        ("llama-gelu", "activation", |s| s.activation = Activation::Silu),
+        ("llama3", "activation", |s| {
+            s.activation = Activation::GeluTanh
+        }),
+        ("llama-gelu", "activation", |s| {
+            s.activation = Activation::Silu
+        }),
         ("llama3", "rope.theta", |s| s.rope.theta = 10_000.0),
-        ("llama3", "rope.scaling", |s| s.rope.scaling = RopeScaling::None),
-        ("llama-linear", "rope.scaling", |s| s.rope.scaling = RopeScaling::None),
+        ("llama3", "rope.scaling", |s| {
+            s.rope.scaling = RopeScaling::None
+        }),
+        ("llama-linear", "rope.scaling", |s| {
+            s.rope.scaling = RopeScaling::None
+        }),
         ("mistral-window", "windows", |s| s.windows.fill(None)),
         ("qwen2-window", "windows", |s| s.windows.fill(Some(12))),
         ("qwen2", "qkv_bias", |s| s.qkv_bias = false),
@@ -118,7 +155,9 @@ fn flipping_any_field_fails_by_ten_times() {
         println!("{name} with another {field}: {worst:.2e}");
         assert!(worst > 10.0 * TOLERANCE, "{name} {field}: {worst}");
     }
-    let far = |name, change: fn(&mut ModelSpec)| distance(&engine_with(name, Setup::default(), change), name);
+    let far = |name, change: fn(&mut ModelSpec)| {
+        distance(&engine_with(name, Setup::default(), change), name)
+    };
     assert!(far("llama-bias", |s| s.output_bias = false) > 10.0 * TOLERANCE);
     // Another grouping of heads needs other shapes and is refused while loading; see the weights' own tests.
 }

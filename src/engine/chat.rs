@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Completion, Grammar, Sampling, View};
+use super::{Grammar, Sampling, View};
 use crate::rng::Stream;
 
 /// What identifies a model in a fingerprint and in a record.
@@ -41,11 +41,22 @@ pub struct Ask<'a> {
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ChatError {
     /// The view has outgrown the model's context.
-    #[error("the prompt has {prompt_tokens} tokens; with {new_tokens} new ones it exceeds the context of {context_tokens}")]
-    Context { prompt_tokens: usize, new_tokens: usize, context_tokens: usize },
+    #[error(
+        "the prompt has {prompt_tokens} tokens; with {new_tokens} new ones it exceeds the context of {context_tokens}"
+    )]
+    Context {
+        prompt_tokens: usize,
+        new_tokens: usize,
+        context_tokens: usize,
+    },
     /// The session would never fit the pool.
-    #[error("a conversation needs up to {needed_tokens} tokens of cache, the pool holds {pool_tokens}")]
-    Pool { needed_tokens: usize, pool_tokens: usize },
+    #[error(
+        "a conversation needs up to {needed_tokens} tokens of cache, the pool holds {pool_tokens}"
+    )]
+    Pool {
+        needed_tokens: usize,
+        pool_tokens: usize,
+    },
     /// The chat template refused the view.
     #[error("chat template: {0}")]
     Template(String),

@@ -21,7 +21,9 @@ impl Grammars {
     pub fn new(environment: &TokEnv) -> Result<Self, String> {
         let mut factory = ParserFactory::new_simple(environment).map_err(|e| e.to_string())?;
         factory.quiet();
-        Ok(Self { factory: Arc::new(factory) })
+        Ok(Self {
+            factory: Arc::new(factory),
+        })
     }
 
     /// A matcher at the grammar's beginning.
@@ -30,9 +32,9 @@ impl Grammars {
     /// When the grammar does not compile.
     pub fn start(&self, grammar: &Grammar) -> Result<Constraint, String> {
         let grammar = match grammar {
-            Grammar::JsonSchema(text) => {
-                TopLevelGrammar::from_json_schema(serde_json::from_str(text).map_err(|e| format!("schema: {e}"))?)
-            }
+            Grammar::JsonSchema(text) => TopLevelGrammar::from_json_schema(
+                serde_json::from_str(text).map_err(|e| format!("schema: {e}"))?,
+            ),
             Grammar::Regex(text) => TopLevelGrammar::from_regex(text),
         };
         let matcher = Matcher::new(self.factory.create_parser(grammar));
@@ -54,7 +56,9 @@ impl Constraint {
     /// # Errors
     /// When the grammar met a dead end.
     pub fn mask(&mut self) -> Result<SimpleVob, String> {
-        self.matcher.compute_mask_or_eos().map_err(|e| e.to_string())
+        self.matcher
+            .compute_mask_or_eos()
+            .map_err(|e| e.to_string())
     }
 
     /// Commits a token.

@@ -42,10 +42,22 @@ pub struct EngineOptions {
 }
 
 enum Command {
-    Open { pages: usize, views: usize, reply: Reply<SessionId> },
+    Open {
+        pages: usize,
+        views: usize,
+        reply: Reply<SessionId>,
+    },
     Close(SessionId),
-    Generate { session: SessionId, request: Box<GenerateRequest>, reply: Reply<Completion> },
-    Score { session: SessionId, request: Box<ScoreRequest>, reply: Reply<Vec<Vec<f32>>> },
+    Generate {
+        session: SessionId,
+        request: Box<GenerateRequest>,
+        reply: Reply<Completion>,
+    },
+    Score {
+        session: SessionId,
+        request: Box<ScoreRequest>,
+        reply: Reply<Vec<Vec<f32>>>,
+    },
 }
 
 /// A handle to a running engine; the last one to go stops it.
@@ -83,7 +95,11 @@ impl Engine {
         vocabulary: Vocabulary,
         options: EngineOptions,
     ) -> Result<Arc<Self>, String> {
-        let grammars = vocabulary.environment.as_ref().map(Grammars::new).transpose()?;
+        let grammars = vocabulary
+            .environment
+            .as_ref()
+            .map(Grammars::new)
+            .transpose()?;
         let stats = Arc::new(EngineStats::default());
         let memory = Memory::new(memory_pages, options.reuse);
         let reservable_pages = memory.reservable();
@@ -102,7 +118,10 @@ impl Engine {
             next_session: 0,
             next_order: 0,
         };
-        let thread = std::thread::Builder::new().name("engine".into()).spawn(move || core.run()).expect("the system can start a thread");
+        let thread = std::thread::Builder::new()
+            .name("engine".into())
+            .spawn(move || core.run())
+            .expect("the system can start a thread");
         Ok(Arc::new(Self {
             commands: Mutex::new(Some(commands)),
             thread: Mutex::new(Some(thread)),
@@ -127,13 +146,19 @@ impl Engine {
     fn send(&self, command: Command) -> Result<(), ChatError> {
         let stopped = || ChatError::Stopped("its thread has ended".into());
         let guard = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
-        guard.as_ref().ok_or_else(stopped)?.send(command).map_err(|_| stopped())
+        guard
+            .as_ref()
+            .ok_or_else(stopped)?
+            .send(command)
+            .map_err(|_| stopped())
     }
 
     async fn call<T>(&self, make: impl FnOnce(Reply<T>) -> Command) -> Result<T, ChatError> {
         let (reply, answer) = oneshot::channel();
         self.send(make(reply))?;
-        answer.await.unwrap_or_else(|_| Err(ChatError::Stopped("its thread has ended".into())))
+        answer
+            .await
+            .unwrap_or_else(|_| Err(ChatError::Stopped("its thread has ended".into())))
     }
 
     /// Waits until the worst case of a conversation's views (tokens each) can be reserved. First come, first served.
@@ -144,36 +169,78 @@ impl Engine {
         let pages = Memory::worst_case(views);
         if pages > self.reservable_pages {
             let pool_tokens = self.reservable_pages * PAGE_TOKENS;
-            return Err(ChatError::Pool { needed_tokens: pages * PAGE_TOKENS, pool_tokens });
+            return Err(ChatError::Pool {
+                needed_tokens: pages * PAGE_TOKENS,
+                pool_tokens,
+            });
         }
-        let id = self.call(|reply| Command::Open { pages, views: views.len(), reply }).await?;
-        Ok(EngineSession { id, engine: Arc::clone(self) })
+        let id = self
+            .call(|reply| Command::Open {
+                pages,
+                views: views.len(),
+                reply,
+            })
+            .await?;
+        Ok(EngineSession {
+            id,
+            engine: Arc::clone(self),
+        })
     }
 
     /// Makes a reply.
     ///
     /// # Errors
     /// When the prompt outgrows the context, the grammar fails, or numbers go wrong.
-    pub async fn generate(&self, session: &EngineSession, request: GenerateRequest) -> Result<Completion, ChatError> {
+    pub async fn generate(
+        &self,
+        session: &EngineSession,
+        request: GenerateRequest,
+    ) -> Result<Completion, ChatError> {
         self.fits(request.prompt.len(), 1)?;
         let request = Box::new(request);
-        self.call(|reply| Command::Generate { session: session.id, request, reply }).await
+        self.call(|reply| Command::Generate {
+            session: session.id,
+            request,
+            reply,
+        })
+        .await
     }
 
     /// Log-probabilities of every token of the given continuations.
     ///
     /// # Errors
     /// When a text outgrows the context or numbers go wrong.
-    pub async fn score(&self, session: &EngineSession, request: ScoreRequest) -> Result<Vec<Vec<f32>>, ChatError> {
-        self.fits(request.prompt.len(), request.continuations.iter().map(Vec::len).max().unwrap_or(0))?;
+    pub async fn score(
+        &self,
+        session: &EngineSession,
+        request: ScoreRequest,
+    ) -> Result<Vec<Vec<f32>>, ChatError> {
+        self.fits(
+            request.prompt.len(),
+            request
+                .continuations
+                .iter()
+                .map(Vec::len)
+                .max()
+                .unwrap_or(0),
+        )?;
         let request = Box::new(request);
-        self.call(|reply| Command::Score { session: session.id, request, reply }).await
+        self.call(|reply| Command::Score {
+            session: session.id,
+            request,
+            reply,
+        })
+        .await
     }
 
     fn fits(&self, prompt_tokens: usize, new_tokens: usize) -> Result<(), ChatError> {
         let context_tokens = self.context_tokens;
         if prompt_tokens == 0 || prompt_tokens + new_tokens > context_tokens {
-            return Err(ChatError::Context { prompt_tokens, new_tokens, context_tokens });
+            return Err(ChatError::Context {
+                prompt_tokens,
+                new_tokens,
+                context_tokens,
+            });
         }
         Ok(())
     }
@@ -181,8 +248,15 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        self.commands.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.commands
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(thread) = self
+            .thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
             && thread.thread().id() != std::thread::current().id()
         {
             let _ = thread.join();
@@ -245,13 +319,26 @@ impl Core {
 
     fn handle(&mut self, command: Command) {
         match command {
-            Command::Open { pages, views, reply } => self.opening.push_back((pages, views, reply)),
+            Command::Open {
+                pages,
+                views,
+                reply,
+            } => self.opening.push_back((pages, views, reply)),
             Command::Close(id) => {
-                self.scheduler.sweep(&mut self.memory, |session| session == id);
+                self.scheduler
+                    .sweep(&mut self.memory, |session| session == id);
                 self.memory.close(id);
             }
-            Command::Generate { session, request, reply } => self.start_generation(session, *request, reply),
-            Command::Score { session, request, reply } => self.start_score(session, *request, reply),
+            Command::Generate {
+                session,
+                request,
+                reply,
+            } => self.start_generation(session, *request, reply),
+            Command::Score {
+                session,
+                request,
+                reply,
+            } => self.start_score(session, *request, reply),
         }
     }
 
@@ -280,16 +367,31 @@ impl Core {
 
     fn begin(&mut self, session: SessionId, tokens: Vec<TokenId>, logits_from: usize, work: Work) {
         let order = self.order();
-        let sequence =
-            Sequence { session, order, tokens, computed: 0, pages: Vec::new(), logits_from, reused: 0, work };
+        let sequence = Sequence {
+            session,
+            order,
+            tokens,
+            computed: 0,
+            pages: Vec::new(),
+            logits_from,
+            reused: 0,
+            work,
+        };
         self.scheduler.add(sequence, &mut self.memory);
     }
 
-    fn start_generation(&mut self, session: SessionId, request: GenerateRequest, reply: Reply<Completion>) {
+    fn start_generation(
+        &mut self,
+        session: SessionId,
+        request: GenerateRequest,
+        reply: Reply<Completion>,
+    ) {
         let constraint = match (&request.grammar, &self.grammars) {
             (None, _) => None,
             (Some(_), None) => {
-                let _ = reply.send(Err(ChatError::Grammar("this tokenizer cannot carry grammars".into())));
+                let _ = reply.send(Err(ChatError::Grammar(
+                    "this tokenizer cannot carry grammars".into(),
+                )));
                 return;
             }
             (Some(grammar), Some(grammars)) => match grammars.start(grammar) {
@@ -302,13 +404,29 @@ impl Core {
         };
         EngineStats::add(&self.stats.prompt_tokens, request.prompt.len());
         let (tokens, from) = (request.prompt.clone(), request.prompt.len() - 1);
-        self.begin(session, tokens, from, Work::Generate(Box::new(Generation { request, constraint, reply })));
+        self.begin(
+            session,
+            tokens,
+            from,
+            Work::Generate(Box::new(Generation {
+                request,
+                constraint,
+                reply,
+            })),
+        );
     }
 
-    fn start_score(&mut self, session: SessionId, request: ScoreRequest, reply: Reply<Vec<Vec<f32>>>) {
+    fn start_score(
+        &mut self,
+        session: SessionId,
+        request: ScoreRequest,
+        reply: Reply<Vec<Vec<f32>>>,
+    ) {
         EngineStats::add(&self.stats.prompt_tokens, request.prompt.len());
         if request.continuations.is_empty() || request.continuations.iter().any(Vec::is_empty) {
-            let _ = reply.send(Err(ChatError::Grammar("a continuation to score is empty".into())));
+            let _ = reply.send(Err(ChatError::Grammar(
+                "a continuation to score is empty".into(),
+            )));
             return;
         }
         let job = ScoreJob { request, reply };
@@ -329,23 +447,39 @@ impl Core {
         for (index, targets) in request.continuations.into_iter().enumerate() {
             // The last token is only looked up, never an input.
             let tokens = [request.prompt.as_slice(), &targets[..targets.len() - 1]].concat();
-            let work = Work::Branch { job: Arc::clone(&results), index, targets, log_probabilities: Vec::new() };
+            let work = Work::Branch {
+                job: Arc::clone(&results),
+                index,
+                targets,
+                log_probabilities: Vec::new(),
+            };
             self.begin(session, tokens, first - 1, work);
         }
     }
 
     fn step(&mut self) {
-        let plan = self.scheduler.plan(self.options.step_tokens, &mut self.memory);
+        let plan = self
+            .scheduler
+            .plan(self.options.step_tokens, &mut self.memory);
         if plan.parts.is_empty() {
             return;
         }
-        self.stats.peak_pages.fetch_max(self.memory.used() as u64, std::sync::atomic::Ordering::Relaxed);
+        self.stats.peak_pages.fetch_max(
+            self.memory.used() as u64,
+            std::sync::atomic::Ordering::Relaxed,
+        );
         let started = Instant::now();
-        let outcome = self.runner.step(&plan, &mut self.scheduler.running, &self.memory.kv, &self.vocabulary);
+        let outcome = self.runner.step(
+            &plan,
+            &mut self.scheduler.running,
+            &self.memory.kv,
+            &self.vocabulary,
+        );
         EngineStats::add_time(&self.stats.forward_ns, started.elapsed());
         EngineStats::add(&self.stats.steps, 1);
         EngineStats::add(&self.stats.prefill_tokens, outcome.prefill_tokens);
         EngineStats::add(&self.stats.new_tokens, outcome.new_tokens);
+        EngineStats::add(&self.stats.attended_tokens, outcome.attended_tokens);
         // From the back, so that indices stay true.
         let mut branches = Vec::new();
         for (index, end) in outcome.ended.into_iter().rev() {
@@ -358,7 +492,12 @@ impl Core {
     }
 
     /// Takes a sequence out of the batch and answers for it.
-    fn retire(&mut self, sequence: Sequence, end: super::runner::End, branches: &mut Vec<(SessionId, ScoreJob)>) {
+    fn retire(
+        &mut self,
+        sequence: Sequence,
+        end: super::runner::End,
+        branches: &mut Vec<(SessionId, ScoreJob)>,
+    ) {
         use super::runner::End;
         self.scheduler.finish_branch(&sequence, &mut self.memory);
         match end {
@@ -381,7 +520,12 @@ impl Core {
                         }
                     }
                     Work::ScoreStart(job) => branches.push((sequence.session, *job)),
-                    Work::Branch { job, index, log_probabilities, .. } => {
+                    Work::Branch {
+                        job,
+                        index,
+                        log_probabilities,
+                        ..
+                    } => {
                         EngineStats::add(&self.stats.scores, 1);
                         job.finish(index, log_probabilities);
                     }

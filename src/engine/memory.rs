@@ -68,7 +68,11 @@ impl Memory {
     /// Pages that a session with these views needs at worst: each view's own, and one more while the next request's last
     /// page is a copy.
     pub fn worst_case(views: &[usize]) -> usize {
-        views.iter().map(|&tokens| pages_for(tokens) + 1).sum::<usize>() + 1
+        views
+            .iter()
+            .map(|&tokens| pages_for(tokens) + 1)
+            .sum::<usize>()
+            + 1
     }
 
     /// Reserves pages; false when they are not to be had now.
@@ -77,7 +81,14 @@ impl Memory {
             return false;
         }
         self.reserved += pages;
-        self.sessions.insert(id, Session { reserved: pages, views, held: Vec::new() });
+        self.sessions.insert(
+            id,
+            Session {
+                reserved: pages,
+                views,
+                held: Vec::new(),
+            },
+        );
         true
     }
 
@@ -93,7 +104,9 @@ impl Memory {
     /// Gives a new sequence the pages of its longest known prefix, its last token excepted, which must be computed for its
     /// logits.
     pub fn attach(&mut self, sequence: &mut Sequence) -> Result<(), ()> {
-        let most = sequence.logits_from.min(sequence.tokens.len().saturating_sub(1));
+        let most = sequence
+            .logits_from
+            .min(sequence.tokens.len().saturating_sub(1));
         if !self.reuse || most == 0 {
             return Ok(());
         }
@@ -159,7 +172,9 @@ impl Memory {
         let keep = keep.min(sequence.computed);
         if self.reuse && keep > 0 {
             let tokens = &sequence.tokens[..keep];
-            let pages = self.tree.insert(tokens, &sequence.pages[..pages_for(keep)], &mut self.pool);
+            let pages =
+                self.tree
+                    .insert(tokens, &sequence.pages[..pages_for(keep)], &mut self.pool);
             self.hold(sequence.session, tokens, pages);
         }
         for &page in &sequence.pages {
@@ -177,11 +192,19 @@ impl Memory {
     /// Holds a prefix for a session, in place of the one it continues: the one with the longest common start if that is at
     /// least half of it, else the oldest once every view has one.
     fn hold(&mut self, id: SessionId, tokens: &[TokenId], pages: Vec<PageId>) {
-        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return;
+        };
         for &page in &pages {
             self.pool.retain(page);
         }
-        let shared = |held: &Held| held.tokens.iter().zip(tokens).take_while(|(a, b)| a == b).count();
+        let shared = |held: &Held| {
+            held.tokens
+                .iter()
+                .zip(tokens)
+                .take_while(|(a, b)| a == b)
+                .count()
+        };
         let continued = session
             .held
             .iter()
@@ -196,7 +219,10 @@ impl Memory {
                 self.pool.release(page);
             }
         }
-        session.held.push(Held { tokens: tokens.to_vec(), pages });
+        session.held.push(Held {
+            tokens: tokens.to_vec(),
+            pages,
+        });
     }
 
     /// Pages in use by anyone, the tree included.

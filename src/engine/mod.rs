@@ -1,8 +1,10 @@
 //! Sequences, pages, steps: what turns requests into tokens. Knows nothing of personas or customers.
 
 mod chat;
+mod chat_model;
 mod constraint;
 mod core;
+mod local;
 mod memory;
 mod pages;
 mod radix;
@@ -10,13 +12,16 @@ mod request;
 mod runner;
 mod sampler;
 mod scheduler;
+pub mod scripted;
 mod sequence;
 mod stats;
-mod view;
 
+pub use crate::model::{ChatRole, Message, TokenId, View};
 pub use chat::{Ask, ChatError, ModelIdentity};
+pub use chat_model::{ChatModel, OPENER, Session};
 pub use core::{Engine, EngineOptions, EngineSession, Vocabulary};
-pub use request::{Completion, Finish, GenerateRequest, Grammar, Sampling, ScoreRequest, TokenId};
+pub use local::{LoadOptions, LocalModel, Started, start_engine};
+pub use request::{Completion, Finish, GenerateRequest, Grammar, Sampling, ScoreRequest};
 pub use runner::ModelRunner;
+pub use scripted::ScriptedModel;
 pub use stats::EngineStats;
-pub use view::{ChatRole, Message, View};

@@ -17,7 +17,10 @@ impl PagePool {
     #[must_use]
     pub fn new(pages: usize) -> Self {
         let count = u32::try_from(pages).expect("page ids are u32");
-        Self { references: vec![0; pages], free: (0..count).rev().collect() }
+        Self {
+            references: vec![0; pages],
+            free: (0..count).rev().collect(),
+        }
     }
 
     /// Pages in all.

@@ -50,31 +50,54 @@ impl Match {
 
 impl Default for RadixTree {
     fn default() -> Self {
-        let root =
-            Node { page: 0, parent: ROOT, tokens: Box::default(), children: BTreeMap::new(), used: 0 };
-        Self { nodes: vec![Some(root)], vacant: Vec::new(), leaves: BTreeSet::new(), clock: 0 }
+        let root = Node {
+            page: 0,
+            parent: ROOT,
+            tokens: Box::default(),
+            children: BTreeMap::new(),
+            used: 0,
+        };
+        Self {
+            nodes: vec![Some(root)],
+            vacant: Vec::new(),
+            leaves: BTreeSet::new(),
+            clock: 0,
+        }
     }
 }
 
 impl RadixTree {
     fn node(&self, id: NodeId) -> &Node {
-        self.nodes[id].as_ref().expect("ids in the tree name live nodes")
+        self.nodes[id]
+            .as_ref()
+            .expect("ids in the tree name live nodes")
     }
 
     fn node_mut(&mut self, id: NodeId) -> &mut Node {
-        self.nodes[id].as_mut().expect("ids in the tree name live nodes")
+        self.nodes[id]
+            .as_mut()
+            .expect("ids in the tree name live nodes")
     }
 
     /// The child that shares the longest start with `key`, and how much.
     fn closest(&self, id: NodeId, key: &[TokenId]) -> Option<(NodeId, usize)> {
         use std::ops::Bound::{Excluded, Included, Unbounded};
         let children = &self.node(id).children;
-        let before = children.range::<[TokenId], _>((Unbounded, Included(key))).next_back();
-        let after = children.range::<[TokenId], _>((Excluded(key), Unbounded)).next();
+        let before = children
+            .range::<[TokenId], _>((Unbounded, Included(key)))
+            .next_back();
+        let after = children
+            .range::<[TokenId], _>((Excluded(key), Unbounded))
+            .next();
         [before, after]
             .into_iter()
             .flatten()
-            .map(|(tokens, &child)| (child, tokens.iter().zip(key).take_while(|(a, b)| a == b).count()))
+            .map(|(tokens, &child)| {
+                (
+                    child,
+                    tokens.iter().zip(key).take_while(|(a, b)| a == b).count(),
+                )
+            })
             .filter(|&(_, shared)| shared > 0)
             .max_by_key(|&(_, shared)| shared)
     }
@@ -91,12 +114,17 @@ impl RadixTree {
 
     /// The longest known prefix of `tokens`.
     pub fn find(&mut self, tokens: &[TokenId]) -> Match {
-        let mut found = Match { pages: Vec::new(), partial: None };
+        let mut found = Match {
+            pages: Vec::new(),
+            partial: None,
+        };
         let mut at = ROOT;
         let mut rest = tokens;
         while !rest.is_empty() {
             let key = &rest[..rest.len().min(PAGE_TOKENS)];
-            let Some((child, shared)) = self.closest(at, key) else { break };
+            let Some((child, shared)) = self.closest(at, key) else {
+                break;
+            };
             self.touch(child);
             let page = self.node(child).page;
             if shared < PAGE_TOKENS {
@@ -112,7 +140,12 @@ impl RadixTree {
 
     /// Remembers the pages of `tokens`; where the tree has the same page already, that one stays. Returns the tree's pages
     /// on the way.
-    pub fn insert(&mut self, tokens: &[TokenId], pages: &[PageId], pool: &mut PagePool) -> Vec<PageId> {
+    pub fn insert(
+        &mut self,
+        tokens: &[TokenId],
+        pages: &[PageId],
+        pool: &mut PagePool,
+    ) -> Vec<PageId> {
         let mut path = Vec::new();
         let mut at = ROOT;
         for (chunk, &page) in tokens.chunks(PAGE_TOKENS).zip(pages) {
@@ -139,10 +172,22 @@ impl RadixTree {
         path
     }
 
-    fn add(&mut self, parent: NodeId, tokens: &[TokenId], page: PageId, pool: &mut PagePool) -> NodeId {
+    fn add(
+        &mut self,
+        parent: NodeId,
+        tokens: &[TokenId],
+        page: PageId,
+        pool: &mut PagePool,
+    ) -> NodeId {
         pool.retain(page);
         self.clock += 1;
-        let node = Node { page, parent, tokens: tokens.into(), children: BTreeMap::new(), used: self.clock };
+        let node = Node {
+            page,
+            parent,
+            tokens: tokens.into(),
+            children: BTreeMap::new(),
+            used: self.clock,
+        };
         let id = self.vacant.pop().unwrap_or_else(|| {
             self.nodes.push(None);
             self.nodes.len() - 1
@@ -161,7 +206,9 @@ impl RadixTree {
 
     /// Removes a leaf.
     fn remove(&mut self, id: NodeId, pool: &mut PagePool) {
-        let node = self.nodes[id].take().expect("ids in the tree name live nodes");
+        let node = self.nodes[id]
+            .take()
+            .expect("ids in the tree name live nodes");
         debug_assert!(node.children.is_empty(), "only leaves are removed");
         self.vacant.push(id);
         self.leaves.remove(&(node.used, id));
@@ -176,7 +223,11 @@ impl RadixTree {
 
     /// Forgets the leaf that was not used for the longest time and that nobody else holds. False when there is none.
     pub fn forget_one(&mut self, pool: &mut PagePool) -> bool {
-        let oldest = self.leaves.iter().map(|&(_, id)| id).find(|&id| pool.holders(self.node(id).page) == 1);
+        let oldest = self
+            .leaves
+            .iter()
+            .map(|&(_, id)| id)
+            .find(|&id| pool.holders(self.node(id).page) == 1);
         if let Some(id) = oldest {
             self.remove(id, pool);
         }
@@ -202,7 +253,9 @@ mod tests {
     use proptest::prelude::*;
 
     fn store(tree: &mut RadixTree, pool: &mut PagePool, tokens: &[TokenId]) -> Vec<PageId> {
-        let pages: Vec<PageId> = (0..tokens.len().div_ceil(PAGE_TOKENS)).map(|_| pool.take().unwrap()).collect();
+        let pages: Vec<PageId> = (0..tokens.len().div_ceil(PAGE_TOKENS))
+            .map(|_| pool.take().unwrap())
+            .collect();
         let path = tree.insert(tokens, &pages, pool);
         pages.into_iter().for_each(|page| pool.release(page));
         path
@@ -215,7 +268,10 @@ mod tests {
         let path = store(&mut tree, &mut pool, &a);
         assert_eq!(path.len(), 3);
         let found = tree.find(&a);
-        assert_eq!((found.tokens(), found.pages.as_slice(), found.partial), (70, &path[..2], Some((path[2], 6))));
+        assert_eq!(
+            (found.tokens(), found.pages.as_slice(), found.partial),
+            (70, &path[..2], Some((path[2], 6)))
+        );
         let mut b = a.clone();
         b[40] = 999;
         assert_eq!(tree.find(&b).tokens(), 40);
@@ -240,7 +296,9 @@ mod tests {
         pool.retain(path[1]);
         assert!(!tree.forget_one(&mut pool));
         pool.release(path[1]);
-        assert!(tree.forget_one(&mut pool) && tree.forget_one(&mut pool) && !tree.forget_one(&mut pool));
+        assert!(
+            tree.forget_one(&mut pool) && tree.forget_one(&mut pool) && !tree.forget_one(&mut pool)
+        );
         assert_eq!((pool.free(), tree.is_empty()), (8, true));
     }
 

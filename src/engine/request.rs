@@ -2,10 +2,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::TokenId;
 use crate::rng::Stream;
-
-/// A token id of the model's vocabulary.
-pub type TokenId = u32;
 
 /// How the next token is drawn. Zero, one or `None`-like values switch a step off; the order is penalties, temperature,
 /// top-k, top-p, min-p.
@@ -25,7 +23,13 @@ pub struct Sampling {
 
 impl Default for Sampling {
     fn default() -> Self {
-        Self { temperature: 1.0, top_k: 0, top_p: 1.0, min_p: 0.0, repetition_penalty: 1.0 }
+        Self {
+            temperature: 1.0,
+            top_k: 0,
+            top_p: 1.0,
+            min_p: 0.0,
+            repetition_penalty: 1.0,
+        }
     }
 }
 
@@ -33,7 +37,10 @@ impl Sampling {
     /// Always the likeliest token.
     #[must_use]
     pub fn greedy() -> Self {
-        Self { temperature: 0.0, ..Self::default() }
+        Self {
+            temperature: 0.0,
+            ..Self::default()
+        }
     }
 }
 

@@ -22,7 +22,10 @@ pub struct ModelRunner {
 /// How a sequence ended in this step.
 pub(super) enum End {
     /// `keep` tokens are worth remembering.
-    Done { keep: usize, completion: Option<Completion> },
+    Done {
+        keep: usize,
+        completion: Option<Completion>,
+    },
     Failed(ChatError),
 }
 
@@ -33,6 +36,8 @@ pub(super) struct StepOutcome {
     pub ended: Vec<(usize, End)>,
     pub prefill_tokens: usize,
     pub new_tokens: usize,
+    /// Keys read by all rows, per layer.
+    pub attended_tokens: usize,
 }
 
 impl ModelRunner {
@@ -44,7 +49,11 @@ impl ModelRunner {
         vocabulary: &Vocabulary,
     ) -> StepOutcome {
         let fail_all = |why: String| StepOutcome {
-            ended: plan.parts.iter().map(|p| (p.sequence, End::Failed(ChatError::Stopped(why.clone())))).collect(),
+            ended: plan
+                .parts
+                .iter()
+                .map(|p| (p.sequence, End::Failed(ChatError::Stopped(why.clone()))))
+                .collect(),
             ..StepOutcome::default()
         };
         let logits = {
@@ -53,10 +62,19 @@ impl ModelRunner {
                 .iter()
                 .map(|part| {
                     let sequence = &running[part.sequence];
-                    Span { first_row: part.first_row, rows: part.rows, position: sequence.computed, pages: &sequence.pages }
+                    Span {
+                        first_row: part.first_row,
+                        rows: part.rows,
+                        position: sequence.computed,
+                        pages: &sequence.pages,
+                    }
                 })
                 .collect();
-            let rows = StepRows { tokens: &plan.tokens, spans: &spans, logits: &plan.logit_rows };
+            let rows = StepRows {
+                tokens: &plan.tokens,
+                spans: &spans,
+                logits: &plan.logit_rows,
+            };
             match self.decoder.forward(&rows, kv) {
                 Ok(logits) => logits,
                 Err(error) => return fail_all(format!("forward pass: {error}")),
@@ -75,10 +93,16 @@ impl ModelRunner {
         let mut jobs = Vec::new();
         let mut sequences = running.iter_mut().enumerate();
         for part in &plan.parts {
-            let (_, sequence) = sequences.by_ref().find(|(i, _)| *i == part.sequence).expect("parts are in running order");
+            let (_, sequence) = sequences
+                .by_ref()
+                .find(|(i, _)| *i == part.sequence)
+                .expect("parts are in running order");
             if sequence.remaining() > 1 {
                 outcome.prefill_tokens += part.rows;
             }
+            outcome.attended_tokens += (1..=part.rows)
+                .map(|i| sequence.computed + i)
+                .sum::<usize>();
             let logits = &values[rows_before * vocab..(rows_before + part.logits) * vocab];
             rows_before += part.logits;
             jobs.push(Mutex::new((part, sequence, logits, None)));
@@ -90,7 +114,8 @@ impl ModelRunner {
         });
         for job in jobs {
             let (part, sequence, _, end) = job.into_inner().unwrap_or_else(PoisonError::into_inner);
-            outcome.new_tokens += usize::from(part.logits > 0 && matches!(sequence.work, Work::Generate(_)));
+            outcome.new_tokens +=
+                usize::from(part.logits > 0 && matches!(sequence.work, Work::Generate(_)));
             if let Some(end) = end {
                 outcome.ended.push((part.sequence, end));
             }
@@ -99,23 +124,44 @@ impl ModelRunner {
     }
 
     /// One sequence's share of a step is computed: use its logits.
-    fn advance(&self, part: &Part, sequence: &mut Sequence, logits: &[f32], vocabulary: &Vocabulary) -> Option<End> {
+    fn advance(
+        &self,
+        part: &Part,
+        sequence: &mut Sequence,
+        logits: &[f32],
+        vocabulary: &Vocabulary,
+    ) -> Option<End> {
         let first = sequence.computed + part.rows - part.logits;
         sequence.computed += part.rows;
         match &mut sequence.work {
             Work::ScoreStart(_) => {
                 let keep = sequence.computed;
-                (sequence.remaining() == 0).then_some(End::Done { keep, completion: None })
+                (sequence.remaining() == 0).then_some(End::Done {
+                    keep,
+                    completion: None,
+                })
             }
-            Work::Branch { targets, log_probabilities, .. } => {
+            Work::Branch {
+                targets,
+                log_probabilities,
+                ..
+            } => {
                 let vocab = self.decoder.spec.vocab_size;
-                for (row, &target) in logits.chunks_exact(vocab).zip(&targets[first - sequence.logits_from.min(first)..]) {
+                for (row, &target) in logits
+                    .chunks_exact(vocab)
+                    .zip(&targets[first - sequence.logits_from.min(first)..])
+                {
                     match log_probability(row, target, self.cpu.set) {
                         Ok(value) => log_probabilities.push(value),
-                        Err(error) => return Some(End::Failed(ChatError::Numeric(error.to_string()))),
+                        Err(error) => {
+                            return Some(End::Failed(ChatError::Numeric(error.to_string())));
+                        }
                     }
                 }
-                (sequence.remaining() == 0).then_some(End::Done { keep: 0, completion: None })
+                (sequence.remaining() == 0).then_some(End::Done {
+                    keep: 0,
+                    completion: None,
+                })
             }
             Work::Generate(generation) if part.logits > 0 => {
                 let (prompt, reused) = (generation.request.prompt.len(), sequence.reused);
@@ -123,8 +169,17 @@ impl ModelRunner {
                     Ok(None) => None,
                     Ok(Some((new, text, finish))) => {
                         let tokens = sequence.tokens[prompt..prompt + new].to_vec();
-                        let completion = Completion { tokens, text, finish, prompt_tokens: prompt, reused_tokens: reused };
-                        Some(End::Done { keep: prompt + new, completion: Some(completion) })
+                        let completion = Completion {
+                            tokens,
+                            text,
+                            finish,
+                            prompt_tokens: prompt,
+                            reused_tokens: reused,
+                        };
+                        Some(End::Done {
+                            keep: prompt + new,
+                            completion: Some(completion),
+                        })
                     }
                     Err(error) => Some(End::Failed(error)),
                 }
@@ -144,14 +199,26 @@ impl ModelRunner {
         let request = &generation.request;
         let prompt = request.prompt.len();
         let made = tokens.len() - prompt;
-        let mask: Option<SimpleVob> =
-            generation.constraint.as_mut().map(|c| c.mask()).transpose().map_err(ChatError::Grammar)?;
+        let mask: Option<SimpleVob> = generation
+            .constraint
+            .as_mut()
+            .map(|c| c.mask())
+            .transpose()
+            .map_err(ChatError::Grammar)?;
         let allowed = |id: TokenId| match &mask {
             Some(mask) => (id as usize) < vocabulary.size && mask.is_allowed(id),
             None => (id as usize) < vocabulary.size && !vocabulary.banned.contains(&id),
         };
         let uniform = request.draw.unit(made as u64);
-        let token = sample(logits, &request.sampling, &tokens[prompt..], allowed, uniform, self.cpu.set).map_err(|e| match e {
+        let token = sample(
+            logits,
+            &request.sampling,
+            &tokens[prompt..],
+            allowed,
+            uniform,
+            self.cpu.set,
+        )
+        .map_err(|e| match e {
             SampleError::NotFinite => ChatError::Numeric(e.to_string()),
             SampleError::NothingAllowed => ChatError::Grammar(e.to_string()),
         })?;
@@ -172,23 +239,42 @@ impl ModelRunner {
         }
         if made >= request.max_new_tokens || tokens.len() >= self.decoder.positions() {
             let ended = generation.constraint.as_mut().is_some_and(|c| c.may_end());
-            return Ok(Some((made, text(&tokens[prompt..]), if ended { Finish::Accepted } else { Finish::Truncated })));
+            return Ok(Some((
+                made,
+                text(&tokens[prompt..]),
+                if ended {
+                    Finish::Accepted
+                } else {
+                    Finish::Truncated
+                },
+            )));
         }
         Ok(None)
     }
 }
 
 /// Where a stop text was reached: the tokens wholly before it, and their text.
-fn stop_hit(stop: &[String], tokens: &[TokenId], decode: &dyn Fn(&[TokenId]) -> String) -> Option<(usize, String)> {
+fn stop_hit(
+    stop: &[String],
+    tokens: &[TokenId],
+    decode: &dyn Fn(&[TokenId]) -> String,
+) -> Option<(usize, String)> {
     let longest = stop.iter().map(String::len).max()?;
     // Only the end of the text can be new; a token is at least a byte, and a few more cover split characters.
     let window = tokens.len().min(longest + 8);
     let tail = decode(&tokens[tokens.len() - window..]);
-    if !stop.iter().any(|s| !s.is_empty() && tail.contains(s.as_str())) {
+    if !stop
+        .iter()
+        .any(|s| !s.is_empty() && tail.contains(s.as_str()))
+    {
         return None;
     }
     let whole = decode(tokens);
-    let at = stop.iter().filter(|s| !s.is_empty()).filter_map(|s| whole.find(s.as_str())).min()?;
+    let at = stop
+        .iter()
+        .filter(|s| !s.is_empty())
+        .filter_map(|s| whole.find(s.as_str()))
+        .min()?;
     let keep = (0..=tokens.len()).rev().find(|&n| {
         let text = decode(&tokens[..n]);
         text.len() <= at && whole.starts_with(&text)
@@ -202,12 +288,19 @@ mod tests {
 
     /// Tokens are pieces of two characters, the second of which may be half a character away.
     fn decode(tokens: &[TokenId]) -> String {
-        let bytes: Vec<u8> = tokens.iter().flat_map(|t| t.to_be_bytes()).filter(|&b| b != 0).collect();
+        let bytes: Vec<u8> = tokens
+            .iter()
+            .flat_map(|t| t.to_be_bytes())
+            .filter(|&b| b != 0)
+            .collect();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
     fn ids(pieces: &[&str]) -> Vec<TokenId> {
-        pieces.iter().map(|p| p.bytes().fold(0, |id, b| id << 8 | TokenId::from(b))).collect()
+        pieces
+            .iter()
+            .map(|p| p.bytes().fold(0, |id, b| id << 8 | TokenId::from(b)))
+            .collect()
     }
 
     #[test]
@@ -216,8 +309,14 @@ mod tests {
         let tokens = ids(&["abc", "d.\n", "Cu", "st"]);
         assert_eq!(stop_hit(&stop, &tokens, &decode), Some((1, "abc".into())));
         assert_eq!(stop_hit(&stop, &tokens[..3], &decode), None);
-        assert_eq!(stop_hit(&stop, &ids(&["a#", "#b"]), &decode), Some((0, String::new())));
-        assert_eq!(stop_hit(&stop, &ids(&["ab", "##"]), &decode), Some((1, "ab".into())));
+        assert_eq!(
+            stop_hit(&stop, &ids(&["a#", "#b"]), &decode),
+            Some((0, String::new()))
+        );
+        assert_eq!(
+            stop_hit(&stop, &ids(&["ab", "##"]), &decode),
+            Some((1, "ab".into()))
+        );
         assert_eq!(stop_hit(&[], &tokens, &decode), None);
         let accents = ids(&["caf", "\u{e9}#", "#"]);
         assert_eq!(stop_hit(&stop, &accents, &decode), Some((1, "caf".into())));

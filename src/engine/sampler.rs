@@ -39,7 +39,10 @@ pub fn sample(
     }
     let logit = |id: usize| {
         let raw = logits[id];
-        #[expect(clippy::cast_possible_truncation, reason = "vocabularies are far below 2^32")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "vocabularies are far below 2^32"
+        )]
         let hit = !penalised.is_empty() && penalised.binary_search(&(id as TokenId)).is_ok();
         match (hit, raw > 0.0) {
             (false, _) => raw,
@@ -47,7 +50,10 @@ pub fn sample(
             (true, false) => raw * sampling.repetition_penalty,
         }
     };
-    #[expect(clippy::cast_possible_truncation, reason = "vocabularies are far below 2^32")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "vocabularies are far below 2^32"
+    )]
     let permitted = || (0..logits.len()).filter(|&id| allowed(id as TokenId));
     let mut best: Option<(usize, f32)> = None;
     for id in permitted() {
@@ -65,11 +71,15 @@ pub fn sample(
     for id in permitted() {
         let l = logit(id);
         if l >= floor {
-            #[expect(clippy::cast_possible_truncation, reason = "vocabularies are far below 2^32")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "vocabularies are far below 2^32"
+            )]
             kept.push((id as TokenId, (l - peak) / sampling.temperature));
         }
     }
-    let by_weight = |a: &(TokenId, f32), b: &(TokenId, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
+    let by_weight =
+        |a: &(TokenId, f32), b: &(TokenId, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
     if sampling.top_k > 0 && sampling.top_k < kept.len() {
         kept.select_nth_unstable_by(sampling.top_k - 1, by_weight);
         kept.truncate(sampling.top_k);
@@ -94,7 +104,9 @@ pub fn sample(
             return Ok(id);
         }
     }
-    kept.last().map(|&(id, _)| id).ok_or(SampleError::NothingAllowed)
+    kept.last()
+        .map(|&(id, _)| id)
+        .ok_or(SampleError::NothingAllowed)
 }
 
 /// Keeps the fewest likeliest tokens whose weight reaches `p` of the whole. Sorts only as many as it must.
@@ -130,7 +142,11 @@ fn keep_nucleus(
 ///
 /// # Errors
 /// When a logit is not finite.
-pub fn log_probability(logits: &[f32], id: TokenId, set: InstructionSet) -> Result<f32, SampleError> {
+pub fn log_probability(
+    logits: &[f32],
+    id: TokenId,
+    set: InstructionSet,
+) -> Result<f32, SampleError> {
     let peak = logits.iter().copied().fold(f32::MIN, f32::max);
     if !logits.iter().all(|l| l.is_finite()) {
         return Err(SampleError::NotFinite);
@@ -159,7 +175,9 @@ mod tests {
     #[expect(clippy::cast_possible_truncation, reason = "test data")]
     fn row(n: usize, seed: u64) -> Vec<f32> {
         let s = Stream::root(seed);
-        (0..n).map(|i| (s.unit(i as u64) * 10.0 - 5.0) as f32).collect()
+        (0..n)
+            .map(|i| (s.unit(i as u64) * 10.0 - 5.0) as f32)
+            .collect()
     }
 
     fn draw(logits: &[f32], sampling: &Sampling, uniform: f64) -> TokenId {
@@ -191,19 +209,38 @@ mod tests {
 
     #[test]
     fn draws_exactly_the_kept_set() {
-        for (n, top_k, top_p, min_p) in
-            [(50, 0, 1.0, 0.0), (50, 5, 1.0, 0.0), (700, 0, 0.9, 0.0), (700, 40, 0.7, 0.0), (300, 0, 1.0, 0.1), (4000, 0, 0.99, 0.0)]
-        {
-            let sampling = Sampling { temperature: 0.8, top_k, top_p, min_p, ..Sampling::default() };
+        for (n, top_k, top_p, min_p) in [
+            (50, 0, 1.0, 0.0),
+            (50, 5, 1.0, 0.0),
+            (700, 0, 0.9, 0.0),
+            (700, 40, 0.7, 0.0),
+            (300, 0, 1.0, 0.1),
+            (4000, 0, 0.99, 0.0),
+        ] {
+            let sampling = Sampling {
+                temperature: 0.8,
+                top_k,
+                top_p,
+                min_p,
+                ..Sampling::default()
+            };
             let logits = row(n, 3);
             let want = kept_by_definition(&logits, &sampling);
             let s = Stream::root(9);
-            let mut seen: Vec<usize> = (0..8_000).map(|i| draw(&logits, &sampling, s.unit(i)) as usize).collect();
+            let mut seen: Vec<usize> = (0..8_000)
+                .map(|i| draw(&logits, &sampling, s.unit(i)) as usize)
+                .collect();
             seen.sort_unstable();
             seen.dedup();
-            assert!(seen.iter().all(|id| want.contains(id)), "{n} {top_k} {top_p} {min_p}");
+            assert!(
+                seen.iter().all(|id| want.contains(id)),
+                "{n} {top_k} {top_p} {min_p}"
+            );
             assert_eq!(draw(&logits, &sampling, 0.0) as usize, want[0]);
-            assert_eq!(draw(&logits, &sampling, 1.0 - 1e-16) as usize, *want.last().unwrap());
+            assert_eq!(
+                draw(&logits, &sampling, 1.0 - 1e-16) as usize,
+                *want.last().unwrap()
+            );
         }
     }
 
@@ -212,10 +249,14 @@ mod tests {
         let logits = [0.0f32, 1.0, 2.0];
         let s = Stream::root(4);
         let mut counts = [0u32; 3];
-        (0..30_000).for_each(|i| counts[draw(&logits, &Sampling::default(), s.unit(i)) as usize] += 1);
+        (0..30_000)
+            .for_each(|i| counts[draw(&logits, &Sampling::default(), s.unit(i)) as usize] += 1);
         let total: f64 = logits.iter().map(|&l| f64::from(l).exp()).sum();
         for (count, l) in counts.iter().zip(logits) {
-            assert!((f64::from(*count) / 30_000.0 - f64::from(l).exp() / total).abs() < 0.01, "{counts:?}");
+            assert!(
+                (f64::from(*count) / 30_000.0 - f64::from(l).exp() / total).abs() < 0.01,
+                "{counts:?}"
+            );
         }
     }
 
@@ -223,12 +264,30 @@ mod tests {
     fn greedy_ties_masks_penalties_and_errors() {
         let greedy = Sampling::greedy();
         assert_eq!(draw(&[1.0, 3.0, 3.0], &greedy, 0.5), 1);
-        assert_eq!(sample(&[1.0, 3.0, 3.0], &greedy, &[], |id| id != 1, 0.5, set()), Ok(2));
-        let penalty = Sampling { repetition_penalty: 2.0, ..greedy };
-        assert_eq!(sample(&[1.0, 3.0, 2.9], &penalty, &[1, 1], |_| true, 0.5, set()), Ok(2));
-        assert_eq!(sample(&[-1.0, -1.1], &penalty, &[0], |_| true, 0.5, set()), Ok(1));
-        assert_eq!(sample(&[0.0, f32::NAN], &greedy, &[], |_| true, 0.5, set()), Err(SampleError::NotFinite));
-        assert_eq!(sample(&[0.0, 1.0], &greedy, &[], |_| false, 0.5, set()), Err(SampleError::NothingAllowed));
+        assert_eq!(
+            sample(&[1.0, 3.0, 3.0], &greedy, &[], |id| id != 1, 0.5, set()),
+            Ok(2)
+        );
+        let penalty = Sampling {
+            repetition_penalty: 2.0,
+            ..greedy
+        };
+        assert_eq!(
+            sample(&[1.0, 3.0, 2.9], &penalty, &[1, 1], |_| true, 0.5, set()),
+            Ok(2)
+        );
+        assert_eq!(
+            sample(&[-1.0, -1.1], &penalty, &[0], |_| true, 0.5, set()),
+            Ok(1)
+        );
+        assert_eq!(
+            sample(&[0.0, f32::NAN], &greedy, &[], |_| true, 0.5, set()),
+            Err(SampleError::NotFinite)
+        );
+        assert_eq!(
+            sample(&[0.0, 1.0], &greedy, &[], |_| false, 0.5, set()),
+            Err(SampleError::NothingAllowed)
+        );
     }
 
     #[test]

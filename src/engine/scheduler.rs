@@ -38,7 +38,9 @@ pub(super) struct Scheduler {
 impl Scheduler {
     /// Adds a sequence; its known prefix is attached.
     pub fn add(&mut self, mut sequence: Sequence, memory: &mut Memory) {
-        if matches!(sequence.work, Work::Branch { .. }) && !memory.admit_branch(branch_pages(&sequence)) {
+        if matches!(sequence.work, Work::Branch { .. })
+            && !memory.admit_branch(branch_pages(&sequence))
+        {
             self.waiting_branches.push(sequence);
             return;
         }
@@ -49,7 +51,9 @@ impl Scheduler {
             return;
         }
         let key = |s: &Sequence| (s.session, s.order);
-        let at = self.running.partition_point(|other| key(other) <= key(&sequence));
+        let at = self
+            .running
+            .partition_point(|other| key(other) <= key(&sequence));
         self.running.insert(at, sequence);
     }
 
@@ -93,8 +97,15 @@ impl Scheduler {
         let mut prompt_budget = budget.saturating_sub(decodes).max(PROMPT_FLOOR);
         for (i, sequence) in self.running.iter_mut().enumerate() {
             let remaining = sequence.remaining();
-            let mut rows = if remaining == 1 { 1 } else { remaining.min(prompt_budget) };
-            let wanted = |rows: usize| (sequence.computed + rows).saturating_sub(sequence.logits_from.max(sequence.computed));
+            let mut rows = if remaining == 1 {
+                1
+            } else {
+                remaining.min(prompt_budget)
+            };
+            let wanted = |rows: usize| {
+                (sequence.computed + rows)
+                    .saturating_sub(sequence.logits_from.max(sequence.computed))
+            };
             let room = MAX_LOGIT_ROWS.saturating_sub(plan.logit_rows.len());
             if wanted(rows) > room && rows > 1 {
                 rows = rows.saturating_sub(wanted(rows) - room);
@@ -111,9 +122,18 @@ impl Scheduler {
                 prompt_budget -= rows;
             }
             let first_row = plan.tokens.len();
-            plan.tokens.extend_from_slice(&sequence.tokens[sequence.computed..sequence.computed + rows]);
-            plan.logit_rows.extend((first_row + rows - logits..first_row + rows).map(|row| u32::try_from(row).unwrap_or(u32::MAX)));
-            plan.parts.push(Part { sequence: i, first_row, rows, logits });
+            plan.tokens
+                .extend_from_slice(&sequence.tokens[sequence.computed..sequence.computed + rows]);
+            plan.logit_rows.extend(
+                (first_row + rows - logits..first_row + rows)
+                    .map(|row| u32::try_from(row).unwrap_or(u32::MAX)),
+            );
+            plan.parts.push(Part {
+                sequence: i,
+                first_row,
+                rows,
+                logits,
+            });
         }
         for i in failed.into_iter().rev() {
             let sequence = self.running.remove(i);
@@ -137,5 +157,7 @@ fn branch_pages(sequence: &Sequence) -> usize {
 }
 
 fn out_of_pages() -> ChatError {
-    ChatError::Stopped("the page pool is exhausted although every session's worst case was reserved".into())
+    ChatError::Stopped(
+        "the page pool is exhausted although every session's worst case was reserved".into(),
+    )
 }

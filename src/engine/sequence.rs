@@ -38,7 +38,12 @@ pub(super) enum Work {
     /// Computes the shared start of a score, then makes its branches.
     ScoreStart(Box<ScoreJob>),
     /// One continuation of a score: position `logits_from + i` is about `targets[i]`.
-    Branch { job: Arc<ScoreResults>, index: usize, targets: Vec<TokenId>, log_probabilities: Vec<f32> },
+    Branch {
+        job: Arc<ScoreResults>,
+        index: usize,
+        targets: Vec<TokenId>,
+        log_probabilities: Vec<f32>,
+    },
 }
 
 /// A reply in the making.
@@ -66,11 +71,18 @@ struct ScoreState {
 
 impl ScoreResults {
     pub fn new(branches: usize, reply: Reply<Vec<Vec<f32>>>) -> Arc<Self> {
-        Arc::new(Self { state: std::sync::Mutex::new(ScoreState { done: vec![None; branches], reply: Some(reply) }) })
+        Arc::new(Self {
+            state: std::sync::Mutex::new(ScoreState {
+                done: vec![None; branches],
+                reply: Some(reply),
+            }),
+        })
     }
 
     fn locked(&self) -> std::sync::MutexGuard<'_, ScoreState> {
-        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.state
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     pub fn finish(&self, index: usize, values: Vec<f32>) {
@@ -91,7 +103,10 @@ impl ScoreResults {
     }
 
     pub fn abandoned(&self) -> bool {
-        self.locked().reply.as_ref().is_none_or(oneshot::Sender::is_closed)
+        self.locked()
+            .reply
+            .as_ref()
+            .is_none_or(oneshot::Sender::is_closed)
     }
 }
 

@@ -15,6 +15,8 @@ pub struct EngineStats {
     /// Replies finished, and scores.
     pub replies: AtomicU64,
     pub scores: AtomicU64,
+    /// Keys read by all rows of all steps, per layer.
+    pub attended_tokens: AtomicU64,
     /// Time inside forward passes, and in steps as a whole.
     pub forward_ns: AtomicU64,
     pub step_ns: AtomicU64,

@@ -73,7 +73,9 @@ impl RopeTable {
             (0..positions).flat_map(|p| {
                 // The reference multiplies in f32 before it takes the cosine.
                 #[expect(clippy::cast_precision_loss, reason = "positions are below 2^24")]
-                inverse_frequencies.iter().map(move |&f| f64::from(f * p as f32))
+                inverse_frequencies
+                    .iter()
+                    .map(move |&f| f64::from(f * p as f32))
             })
         };
         #[expect(clippy::cast_possible_truncation, reason = "tables are f32")]
@@ -92,7 +94,10 @@ impl RopeTable {
 
     /// Rotates the first `2 · half` numbers of a head in place, as halves (x1, x2).
     fn rotate(&self, position: usize, head: &mut [f32]) {
-        let (cos, sin) = (&self.cos[position * self.half..], &self.sin[position * self.half..]);
+        let (cos, sin) = (
+            &self.cos[position * self.half..],
+            &self.sin[position * self.half..],
+        );
         let (a, rest) = head.split_at_mut(self.half);
         for j in 0..self.half {
             let (x, y) = (a[j], rest[j]);
@@ -119,9 +124,19 @@ pub unsafe fn rope_and_write(
     q: &mut [f32],
     threads: &Threads,
 ) {
-    let (d, q_len, len) = (shape.head_dim, shape.heads * shape.head_dim, shape.qkv_len());
-    assert!(qkv.len() / len == q.len() / q_len && qkv.len() % len == 0, "as many rows of q as of qkv");
-    let rows: Vec<(usize, &Span<'_>)> = spans.iter().flat_map(|s| (0..s.rows).map(move |i| (i, s))).collect();
+    let (d, q_len, len) = (
+        shape.head_dim,
+        shape.heads * shape.head_dim,
+        shape.qkv_len(),
+    );
+    assert!(
+        qkv.len() / len == q.len() / q_len && qkv.len() % len == 0,
+        "as many rows of q as of qkv"
+    );
+    let rows: Vec<(usize, &Span<'_>)> = spans
+        .iter()
+        .flat_map(|s| (0..s.rows).map(move |i| (i, s)))
+        .collect();
     let (out, pool) = (Output(q.as_mut_ptr()), Output(pool));
     let per_chunk = 8;
     threads.run(rows.len().div_ceil(per_chunk), &|chunk| {
@@ -132,9 +147,13 @@ pub unsafe fn rope_and_write(
             let q = unsafe { std::slice::from_raw_parts_mut(out.at(row * q_len), q_len) };
             q.copy_from_slice(&x[..q_len]);
             if let Some(rope) = rope {
-                q.chunks_exact_mut(d).for_each(|head| rope.rotate(position, head));
+                q.chunks_exact_mut(d)
+                    .for_each(|head| rope.rotate(position, head));
             }
-            let (page, slot) = (span.pages[position / PAGE_TOKENS] as usize, position % PAGE_TOKENS);
+            let (page, slot) = (
+                span.pages[position / PAGE_TOKENS] as usize,
+                position % PAGE_TOKENS,
+            );
             let mut key = [0.0f32; MAX_HEAD_DIM];
             for h in 0..shape.kv_heads {
                 let key = &mut key[..d];
@@ -149,7 +168,11 @@ pub unsafe fn rope_and_write(
                     for (j, &k) in key.iter().enumerate() {
                         *base.add(j * PAGE_TOKENS + slot) = k;
                     }
-                    std::ptr::copy_nonoverlapping(value.as_ptr(), base.add((PAGE_TOKENS + slot) * d), d);
+                    std::ptr::copy_nonoverlapping(
+                        value.as_ptr(),
+                        base.add((PAGE_TOKENS + slot) * d),
+                        d,
+                    );
                 }
             }
         }
@@ -172,14 +195,21 @@ pub unsafe fn attend(
     threads: &Threads,
     set: InstructionSet,
 ) {
-    assert!(q.len() == out.len() && shape.head_dim <= MAX_HEAD_DIM, "q and out have one shape");
+    assert!(
+        q.len() == out.len() && shape.head_dim <= MAX_HEAD_DIM,
+        "q and out have one shape"
+    );
     let group = shape.heads / shape.kv_heads;
     // One item is a kv head of a span and a run of its (token, head of the group) rows.
     const RUN: usize = 10 * TILE;
     let items: Vec<(&Span<'_>, usize, usize)> = spans
         .iter()
         .flat_map(|span| {
-            (0..shape.kv_heads).flat_map(move |h| (0..span.rows * group).step_by(RUN).map(move |from| (span, h, from)))
+            (0..shape.kv_heads).flat_map(move |h| {
+                (0..span.rows * group)
+                    .step_by(RUN)
+                    .map(move |from| (span, h, from))
+            })
         })
         .collect();
     let out = Output(out.as_mut_ptr());
@@ -265,16 +295,26 @@ unsafe fn tile_rows<V: Lanes, const R: usize>(tile: &Tile) {
     let mut largest = [MASKED; R];
     let mut total = [0.0f32; R];
     let first = tile.start[..R].iter().min().copied().unwrap_or(0) / PAGE_TOKENS;
-    let last = tile.end[..R].iter().max().copied().unwrap_or(0).div_ceil(PAGE_TOKENS);
+    let last = tile.end[..R]
+        .iter()
+        .max()
+        .copied()
+        .unwrap_or(0)
+        .div_ceil(PAGE_TOKENS);
     // SAFETY: pages first..last exist; every row's q and out hold d numbers.
     unsafe {
         for block in first..last {
             let base = block * PAGE_TOKENS;
-            let keys = tile.pool.add(*tile.pages.add(block) as usize * shape.page_len());
+            let keys = tile
+                .pool
+                .add(*tile.pages.add(block) as usize * shape.page_len());
             let values = keys.add(d * PAGE_TOKENS);
             let mut s = [[V::splat(0.0); 2]; R];
             for j in 0..d {
-                let (k0, k1) = (V::load(keys.add(j * PAGE_TOKENS)), V::load(keys.add(j * PAGE_TOKENS + 16)));
+                let (k0, k1) = (
+                    V::load(keys.add(j * PAGE_TOKENS)),
+                    V::load(keys.add(j * PAGE_TOKENS + 16)),
+                );
                 for (r, s) in s.iter_mut().enumerate() {
                     let q = V::splat(*tile.q[r].add(j));
                     s[0] = q.mul_add(k0, s[0]);
@@ -289,7 +329,8 @@ unsafe fn tile_rows<V: Lanes, const R: usize>(tile: &Tile) {
                     let clip = |key: usize| key.saturating_sub(16 * h).min(16);
                     x.keep(clip(from), clip(to), other)
                 };
-                let (scale, masked, zero) = (V::splat(shape.scale), V::splat(MASKED), V::splat(0.0));
+                let (scale, masked, zero) =
+                    (V::splat(shape.scale), V::splat(MASKED), V::splat(0.0));
                 let s0 = half(0, s[r][0].mul(scale), masked);
                 let s1 = half(1, s[r][1].mul(scale), masked);
                 let before = largest[r];
@@ -320,7 +361,9 @@ unsafe fn tile_rows<V: Lanes, const R: usize>(tile: &Tile) {
         for r in 0..R {
             let inverse = V::splat(1.0 / total[r]);
             for j in (0..d).step_by(16) {
-                V::load(o[r].as_ptr().add(j)).mul(inverse).store_n(tile.out[r].add(j), (d - j).min(16));
+                V::load(o[r].as_ptr().add(j))
+                    .mul(inverse)
+                    .store_n(tile.out[r].add(j), (d - j).min(16));
             }
         }
     }
@@ -343,14 +386,19 @@ unsafe fn weigh<V: Lanes, const R: usize, const C: usize>(
         for r in 0..R {
             for c in 0..C {
                 // Adding +0 clears the sign of a zero, so that masked keys cannot show.
-                acc[r][c] = V::load(o[r].as_ptr().add(j + 16 * c)).mul_add(correction[r], V::splat(0.0));
+                acc[r][c] =
+                    V::load(o[r].as_ptr().add(j + 16 * c)).mul_add(correction[r], V::splat(0.0));
             }
         }
         for key in 0..PAGE_TOKENS {
             let mut v = [V::splat(0.0); C];
             for (c, v) in v.iter_mut().enumerate() {
                 let at = values.add(key * d + j + 16 * c);
-                *v = if lanes == 16 { V::load(at) } else { V::load_n(at, lanes) };
+                *v = if lanes == 16 {
+                    V::load(at)
+                } else {
+                    V::load_n(at, lanes)
+                };
             }
             for r in 0..R {
                 let weight = V::splat(p[r][key]);
@@ -375,7 +423,9 @@ mod tests {
     #[expect(clippy::cast_possible_truncation, reason = "test data")]
     fn numbers(name: &str, n: usize) -> Vec<f32> {
         let s = Stream::root(2).child(name);
-        (0..n).map(|i| (s.unit(i as u64) * 4.0 - 2.0) as f32).collect()
+        (0..n)
+            .map(|i| (s.unit(i as u64) * 4.0 - 2.0) as f32)
+            .collect()
     }
 
     struct World {
@@ -385,27 +435,64 @@ mod tests {
     }
 
     impl World {
-        fn new(heads: usize, kv_heads: usize, head_dim: usize, tokens: usize, window: Option<usize>) -> Self {
-            let shape = AttentionShape { heads, kv_heads, head_dim, scale: 0.3, window };
+        fn new(
+            heads: usize,
+            kv_heads: usize,
+            head_dim: usize,
+            tokens: usize,
+            window: Option<usize>,
+        ) -> Self {
+            let shape = AttentionShape {
+                heads,
+                kv_heads,
+                head_dim,
+                scale: 0.3,
+                window,
+            };
             let count = tokens.div_ceil(PAGE_TOKENS);
-            let pages = (0..count).map(|i| u32::try_from((i * 5 + 2) % (count + 6)).unwrap()).collect();
-            Self { shape, qkv: numbers("qkv", tokens * shape.qkv_len()), pages }
+            let pages = (0..count)
+                .map(|i| u32::try_from((i * 5 + 2) % (count + 6)).unwrap())
+                .collect();
+            Self {
+                shape,
+                qkv: numbers("qkv", tokens * shape.qkv_len()),
+                pages,
+            }
         }
 
         /// Runs all tokens in the given chunks; unwritten slots hold junk.
-        fn chunked(&self, rope: &RopeTable, chunks: &[usize], set: InstructionSet, threads: &Threads) -> Vec<f32> {
+        fn chunked(
+            &self,
+            rope: &RopeTable,
+            chunks: &[usize],
+            set: InstructionSet,
+            threads: &Threads,
+        ) -> Vec<f32> {
             let (len, q_len) = (self.shape.qkv_len(), self.shape.heads * self.shape.head_dim);
             let mut pool = numbers("junk", (self.pages.len() + 6) * self.shape.page_len());
             let mut result = Vec::new();
             let mut position = 0;
             for &rows in chunks {
-                let span = [Span { first_row: 0, rows, position, pages: &self.pages }];
+                let span = [Span {
+                    first_row: 0,
+                    rows,
+                    position,
+                    pages: &self.pages,
+                }];
                 let qkv = &self.qkv[position * len..(position + rows) * len];
                 let mut q = vec![0.0; rows * q_len];
                 let mut out = vec![f32::NAN; rows * q_len];
                 // SAFETY: the pool belongs to this test and holds every page.
                 unsafe {
-                    rope_and_write(self.shape, Some(rope), qkv, &span, pool.as_mut_ptr(), &mut q, threads);
+                    rope_and_write(
+                        self.shape,
+                        Some(rope),
+                        qkv,
+                        &span,
+                        pool.as_mut_ptr(),
+                        &mut q,
+                        threads,
+                    );
                     attend(self.shape, &q, &span, pool.as_ptr(), &mut out, threads, set);
                 }
                 result.extend(out);
@@ -415,9 +502,18 @@ mod tests {
         }
 
         /// The definition, in f64.
-        #[expect(clippy::cast_possible_truncation, reason = "the twin is compared in f32")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "the twin is compared in f32"
+        )]
         fn naive(&self, rope: &RopeTable) -> Vec<f32> {
-            let AttentionShape { heads, kv_heads, head_dim: d, scale, window } = self.shape;
+            let AttentionShape {
+                heads,
+                kv_heads,
+                head_dim: d,
+                scale,
+                window,
+            } = self.shape;
             let rows: Vec<&[f32]> = self.qkv.chunks_exact(self.shape.qkv_len()).collect();
             let head = |t: usize, h: usize, rotate: bool| {
                 let mut x = rows[t][h * d..(h + 1) * d].to_vec();
@@ -434,14 +530,21 @@ mod tests {
                     let from = window.map_or(0, |w| (t + 1).saturating_sub(w));
                     let score = |j: usize| -> f64 {
                         let k = head(j, heads + kv, true);
-                        q.iter().zip(&k).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>() * f64::from(scale)
+                        q.iter()
+                            .zip(&k)
+                            .map(|(a, b)| f64::from(*a) * f64::from(*b))
+                            .sum::<f64>()
+                            * f64::from(scale)
                     };
                     let scores: Vec<f64> = (from..=t).map(score).collect();
                     let top = scores.iter().copied().fold(f64::MIN, f64::max);
                     let total: f64 = scores.iter().map(|s| (s - top).exp()).sum();
                     for j in 0..d {
                         let sum: f64 = (from..=t)
-                            .map(|k| (scores[k - from] - top).exp() * f64::from(head(k, heads + kv_heads + kv, false)[j]))
+                            .map(|k| {
+                                (scores[k - from] - top).exp()
+                                    * f64::from(head(k, heads + kv_heads + kv, false)[j])
+                            })
                             .sum();
                         out.push((sum / total) as f32);
                     }
@@ -452,15 +555,21 @@ mod tests {
     }
 
     fn table(head_dim: usize) -> RopeTable {
-        let f: Vec<f32> = (0..head_dim / 2).map(|i| 1.0 / 10f32.powi(i32::try_from(i).unwrap())).collect();
+        let f: Vec<f32> = (0..head_dim / 2)
+            .map(|i| 1.0 / 10f32.powi(i32::try_from(i).unwrap()))
+            .collect();
         RopeTable::new(&f, 200, 1.0)
     }
 
     #[test]
     fn close_to_the_definition_and_equal_in_every_chunking() {
-        for (heads, kv_heads, d, tokens, window) in
-            [(1, 1, 8, 5, None), (4, 2, 24, 70, None), (6, 2, 64, 40, Some(9)), (7, 1, 32, 67, Some(33)), (2, 2, 80, 33, None)]
-        {
+        for (heads, kv_heads, d, tokens, window) in [
+            (1, 1, 8, 5, None),
+            (4, 2, 24, 70, None),
+            (6, 2, 64, 40, Some(9)),
+            (7, 1, 32, 67, Some(33)),
+            (2, 2, 80, 33, None),
+        ] {
             let world = World::new(heads, kv_heads, d, tokens, window);
             let rope = table(d);
             let naive = world.naive(&rope);
@@ -475,7 +584,13 @@ mod tests {
                             assert!((a - b).abs() < 2e-5, "{a} {b}");
                         }
                         let first = first.get_or_insert_with(|| out.clone());
-                        assert!(first.iter().zip(&out).all(|(a, b)| a.to_bits() == b.to_bits()), "{set:?} {chunks:?}");
+                        assert!(
+                            first
+                                .iter()
+                                .zip(&out)
+                                .all(|(a, b)| a.to_bits() == b.to_bits()),
+                            "{set:?} {chunks:?}"
+                        );
                     }
                 }
             }
@@ -493,15 +608,41 @@ mod tests {
         let other = numbers("other", 11 * len);
         let qkv = [other, world.qkv.clone()].concat();
         let spans = [
-            Span { first_row: 0, rows: 11, position: 0, pages: &[0] },
-            Span { first_row: 11, rows: 37, position: 0, pages: &[3, 1] },
+            Span {
+                first_row: 0,
+                rows: 11,
+                position: 0,
+                pages: &[0],
+            },
+            Span {
+                first_row: 11,
+                rows: 37,
+                position: 0,
+                pages: &[3, 1],
+            },
         ];
         let mut pool = vec![0.0; 4 * world.shape.page_len()];
         let (mut q, mut out) = (vec![0.0; 48 * q_len], vec![0.0; 48 * q_len]);
         // SAFETY: the pool belongs to this test and holds every page.
         unsafe {
-            rope_and_write(world.shape, Some(&rope), &qkv, &spans, pool.as_mut_ptr(), &mut q, &threads);
-            attend(world.shape, &q, &spans, pool.as_ptr(), &mut out, &threads, set);
+            rope_and_write(
+                world.shape,
+                Some(&rope),
+                &qkv,
+                &spans,
+                pool.as_mut_ptr(),
+                &mut q,
+                &threads,
+            );
+            attend(
+                world.shape,
+                &q,
+                &spans,
+                pool.as_ptr(),
+                &mut out,
+                &threads,
+                set,
+            );
         }
         assert_eq!(out[11 * q_len..], alone);
     }

@@ -30,18 +30,28 @@ impl<T: Plain> Buffer<T> {
     /// When `len` elements exceed the address space.
     #[must_use]
     pub fn zeroed(len: usize) -> Self {
-        let bytes = len.checked_mul(size_of::<T>()).expect("a buffer fits the address space").max(64);
+        let bytes = len
+            .checked_mul(size_of::<T>())
+            .expect("a buffer fits the address space")
+            .max(64);
         let align = if bytes >= HUGE_PAGE { HUGE_PAGE } else { 64 };
-        let layout = Layout::from_size_align(bytes.next_multiple_of(align), align).expect("a valid layout");
+        let layout =
+            Layout::from_size_align(bytes.next_multiple_of(align), align).expect("a valid layout");
         // SAFETY: the size is not zero.
         let raw = unsafe { alloc_zeroed(layout) };
-        let Some(pointer) = NonNull::new(raw.cast::<T>()) else { handle_alloc_error(layout) };
+        let Some(pointer) = NonNull::new(raw.cast::<T>()) else {
+            handle_alloc_error(layout)
+        };
         #[cfg(target_os = "linux")]
         if align == HUGE_PAGE {
             // SAFETY: the range was just allocated; the advice changes no content.
             unsafe { libc::madvise(raw.cast(), layout.size(), libc::MADV_HUGEPAGE) };
         }
-        Self { pointer, len, layout }
+        Self {
+            pointer,
+            len,
+            layout,
+        }
     }
 
     /// Base address for kernels that write disjoint parts from several threads.

@@ -8,7 +8,14 @@ use super::linear::Output;
 ///
 /// # Panics
 /// When lengths do not fit.
-pub fn rms_norm(x: &[f32], weight: &[f32], eps: f32, y: &mut [f32], threads: &Threads, set: InstructionSet) {
+pub fn rms_norm(
+    x: &[f32],
+    weight: &[f32],
+    eps: f32,
+    y: &mut [f32],
+    threads: &Threads,
+    set: InstructionSet,
+) {
     let n = weight.len();
     let rows = x.len() / n;
     assert!(x.len() == rows * n && y.len() == x.len(), "rows of {n}");
@@ -35,7 +42,10 @@ unsafe fn norm_row<V: Lanes>(x: *const f32, w: *const f32, eps: f32, y: *mut f32
         let scale = V::splat(1.0 / (squares.sum() / n as f32 + eps).sqrt());
         for j in (0..n).step_by(16) {
             let lanes = (n - j).min(16);
-            V::load_n(x.add(j), lanes).mul(scale).mul(V::load_n(w.add(j), lanes)).store_n(y.add(j), lanes);
+            V::load_n(x.add(j), lanes)
+                .mul(scale)
+                .mul(V::load_n(w.add(j), lanes))
+                .store_n(y.add(j), lanes);
         }
     }
 }
@@ -53,9 +63,19 @@ pub enum Activation {
 ///
 /// # Panics
 /// When lengths do not fit.
-pub fn gate(activation: Activation, x: &[f32], n: usize, y: &mut [f32], threads: &Threads, set: InstructionSet) {
+pub fn gate(
+    activation: Activation,
+    x: &[f32],
+    n: usize,
+    y: &mut [f32],
+    threads: &Threads,
+    set: InstructionSet,
+) {
     let rows = x.len() / (2 * n);
-    assert!(x.len() == rows * 2 * n && y.len() == rows * n, "rows of 2 × {n}");
+    assert!(
+        x.len() == rows * 2 * n && y.len() == rows * n,
+        "rows of 2 × {n}"
+    );
     let out = Output(y.as_mut_ptr());
     let per_chunk = rows_per_chunk(rows, n);
     threads.run(rows.div_ceil(per_chunk), &|chunk| {
@@ -78,7 +98,8 @@ unsafe fn gate_row<V: Lanes>(activation: Activation, x: *const f32, y: *mut f32,
                 Activation::Silu => gate,
                 Activation::GeluTanh => {
                     let cube = gate.mul(gate).mul(gate);
-                    cube.mul_add(V::splat(0.044_715), gate).mul(V::splat(1.595_769_1))
+                    cube.mul_add(V::splat(0.044_715), gate)
+                        .mul(V::splat(1.595_769_1))
                 }
             };
             let denominator = V::splat(0.0).sub(slope).exp().add(V::splat(1.0));
@@ -112,9 +133,15 @@ fn rows_per_chunk(rows: usize, n: usize) -> usize {
 mod tests {
     use super::*;
 
-    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "test data")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        reason = "test data"
+    )]
     fn wave(n: usize) -> Vec<f32> {
-        (0..n).map(|i| ((i as f64 * 0.7).sin() * 3.0) as f32).collect()
+        (0..n)
+            .map(|i| ((i as f64 * 0.7).sin() * 3.0) as f32)
+            .collect()
     }
 
     #[test]
@@ -158,11 +185,15 @@ mod tests {
                         let want = u * match activation {
                             Activation::Silu => g / (1.0 + (-g).exp()),
                             Activation::GeluTanh => {
-                                let z = (2.0 / std::f64::consts::PI).sqrt() * (g + 0.044_715 * g.powi(3));
+                                let z = (2.0 / std::f64::consts::PI).sqrt()
+                                    * (g + 0.044_715 * g.powi(3));
                                 0.5 * g * (1.0 + z.tanh())
                             }
                         };
-                        assert!((f64::from(y[r * n + j]) - want).abs() < 1e-5 * want.abs().max(1.0), "{g} {u}");
+                        assert!(
+                            (f64::from(y[r * n + j]) - want).abs() < 1e-5 * want.abs().max(1.0),
+                            "{g} {u}"
+                        );
                     }
                 }
                 assert_eq!(*first.get_or_insert_with(|| y.clone()), y, "{set:?}");

@@ -74,7 +74,15 @@ pub unsafe trait Lanes: Copy {
             let r = n.mul_add(Self::splat(-0.693_359_4), x);
             let r = n.mul_add(Self::splat(2.121_944_4e-4), r);
             let mut p = Self::splat(1.0 / 5040.0);
-            for c in [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0] {
+            for c in [
+                1.0 / 720.0,
+                1.0 / 120.0,
+                1.0 / 24.0,
+                1.0 / 6.0,
+                0.5,
+                1.0,
+                1.0,
+            ] {
                 p = p.mul_add(r, Self::splat(c));
             }
             let e = p.mul(n.exp2_int());
@@ -161,11 +169,23 @@ unsafe impl Lanes for Portable {
     }
     #[inline(always)]
     unsafe fn max(self, b: Self) -> Self {
-        Self(std::array::from_fn(|i| if self.0[i] > b.0[i] { self.0[i] } else { b.0[i] }))
+        Self(std::array::from_fn(|i| {
+            if self.0[i] > b.0[i] {
+                self.0[i]
+            } else {
+                b.0[i]
+            }
+        }))
     }
     #[inline(always)]
     unsafe fn min(self, b: Self) -> Self {
-        Self(std::array::from_fn(|i| if self.0[i] < b.0[i] { self.0[i] } else { b.0[i] }))
+        Self(std::array::from_fn(|i| {
+            if self.0[i] < b.0[i] {
+                self.0[i]
+            } else {
+                b.0[i]
+            }
+        }))
     }
     #[inline(always)]
     unsafe fn round(self) -> Self {
@@ -173,16 +193,31 @@ unsafe impl Lanes for Portable {
     }
     #[inline(always)]
     unsafe fn exp2_int(self) -> Self {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "integral, in -126..=127")]
-        Self(self.0.map(|n| f32::from_bits(((n as i32 + 127) as u32) << 23)))
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "integral, in -126..=127"
+        )]
+        Self(
+            self.0
+                .map(|n| f32::from_bits(((n as i32 + 127) as u32) << 23)),
+        )
     }
     #[inline(always)]
     unsafe fn keep(self, from: usize, to: usize, other: Self) -> Self {
-        Self(std::array::from_fn(|i| if i >= from && i < to { self.0[i] } else { other.0[i] }))
+        Self(std::array::from_fn(|i| {
+            if i >= from && i < to {
+                self.0[i]
+            } else {
+                other.0[i]
+            }
+        }))
     }
     #[inline(always)]
     unsafe fn zero_below(self, x: Self, bound: f32) -> Self {
-        Self(std::array::from_fn(|i| if x.0[i] < bound { 0.0 } else { self.0[i] }))
+        Self(std::array::from_fn(|i| {
+            if x.0[i] < bound { 0.0 } else { self.0[i] }
+        }))
     }
 }
 
@@ -192,7 +227,10 @@ pub use x86::{Avx2, Avx512};
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::Lanes;
-    #[allow(clippy::wildcard_imports, reason = "intrinsics are a vocabulary of their own")]
+    #[allow(
+        clippy::wildcard_imports,
+        reason = "intrinsics are a vocabulary of their own"
+    )]
     use std::arch::x86_64::*;
 
     /// AVX-512F.
@@ -202,7 +240,11 @@ mod x86 {
     #[inline(always)]
     fn mask(n: usize) -> u16 {
         #[expect(clippy::cast_possible_truncation, reason = "sixteen bits are meant")]
-        if n >= 16 { u16::MAX } else { ((1u32 << n) - 1) as u16 }
+        if n >= 16 {
+            u16::MAX
+        } else {
+            ((1u32 << n) - 1) as u16
+        }
     }
 
     // SAFETY: used only in functions compiled with avx512f.
@@ -338,7 +380,12 @@ mod x86 {
         }
         #[inline(always)]
         unsafe fn mul_add(self, b: Self, c: Self) -> Self {
-            unsafe { Self(_mm256_fmadd_ps(self.0, b.0, c.0), _mm256_fmadd_ps(self.1, b.1, c.1)) }
+            unsafe {
+                Self(
+                    _mm256_fmadd_ps(self.0, b.0, c.0),
+                    _mm256_fmadd_ps(self.1, b.1, c.1),
+                )
+            }
         }
         #[inline(always)]
         unsafe fn add(self, b: Self) -> Self {
@@ -382,7 +429,8 @@ mod x86 {
         unsafe fn keep(self, from: usize, to: usize, other: Self) -> Self {
             unsafe {
                 let (a, b) = (self.array(), other.array());
-                let out: [f32; 16] = std::array::from_fn(|i| if i >= from && i < to { a[i] } else { b[i] });
+                let out: [f32; 16] =
+                    std::array::from_fn(|i| if i >= from && i < to { a[i] } else { b[i] });
                 Self::load(out.as_ptr())
             }
         }
@@ -424,7 +472,10 @@ impl InstructionSet {
     /// Every one that this processor has.
     #[must_use]
     pub fn available() -> Vec<Self> {
-        [Self::Portable, Self::Avx2, Self::Avx512].into_iter().filter(|&set| set <= Self::detect()).collect()
+        [Self::Portable, Self::Avx2, Self::Avx512]
+            .into_iter()
+            .filter(|&set| set <= Self::detect())
+            .collect()
     }
 
     /// The name for people.

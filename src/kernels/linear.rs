@@ -51,17 +51,27 @@ impl PackedLinear {
     #[must_use]
     pub fn pack(blocks: &[Rows<'_>], k: usize, bias: Option<Vec<f32>>) -> Self {
         let n: usize = blocks.iter().map(|block| block.len() / k).sum();
-        assert!(blocks.iter().all(|block| block.len() % k == 0), "whole rows");
-        assert!(bias.as_ref().is_none_or(|bias| bias.len() == n), "one bias a row");
+        assert!(
+            blocks.iter().all(|block| block.len() % k == 0),
+            "whole rows"
+        );
+        assert!(
+            bias.as_ref().is_none_or(|bias| bias.len() == n),
+            "one bias a row"
+        );
         let size = n.div_ceil(PANEL) * k * PANEL;
         let place = |row: usize, j: usize| ((row / PANEL) * k + j) * PANEL + row % PANEL;
         let mut row = 0;
         let panels = if blocks.iter().all(|block| matches!(block, Rows::Bf16(_))) {
             let mut out = Buffer::<u16>::zeroed(size);
             for block in blocks {
-                let Rows::Bf16(data) = block else { unreachable!("checked above") };
+                let Rows::Bf16(data) = block else {
+                    unreachable!("checked above")
+                };
                 for line in data.chunks_exact(k) {
-                    line.iter().enumerate().for_each(|(j, w)| out[place(row, j)] = w.to_bits());
+                    line.iter()
+                        .enumerate()
+                        .for_each(|(j, w)| out[place(row, j)] = w.to_bits());
                     row += 1;
                 }
             }
@@ -110,7 +120,11 @@ impl PackedLinear {
     /// # Panics
     /// When `row` is not below `n` or `out` is not `k` long.
     pub fn copy_row(&self, row: usize, out: &mut [f32]) {
-        assert!(row < self.n && out.len() == self.k, "row {row} of {}", self.n);
+        assert!(
+            row < self.n && out.len() == self.k,
+            "row {row} of {}",
+            self.n
+        );
         let base = (row / PANEL) * self.k * PANEL + row % PANEL;
         for (j, o) in out.iter_mut().enumerate() {
             *o = match &self.panels {
@@ -126,7 +140,10 @@ impl PackedLinear {
     /// When the lengths of `x` and `y` do not fit.
     pub fn forward(&self, x: &[f32], y: &mut [f32], threads: &Threads, set: InstructionSet) {
         let m = x.len() / self.k;
-        assert!(x.len() == m * self.k && y.len() == m * self.n, "x is m × k and y is m × n");
+        assert!(
+            x.len() == m * self.k && y.len() == m * self.n,
+            "x is m × k and y is m × n"
+        );
         if m == 0 {
             return;
         }
@@ -134,7 +151,9 @@ impl PackedLinear {
         let row_blocks = m.div_ceil(rows_per_block);
         let panels = self.n.div_ceil(PANEL);
         // Enough chunks to balance, large enough to amortise a claim.
-        let panels_per_chunk = (panels * row_blocks / (threads.count() * 8)).clamp(1, 16).min(panels);
+        let panels_per_chunk = (panels * row_blocks / (threads.count() * 8))
+            .clamp(1, 16)
+            .min(panels);
         let panel_chunks = panels.div_ceil(panels_per_chunk);
         let y = Output(y.as_mut_ptr());
         threads.run(row_blocks * panel_chunks, &|chunk| {
@@ -142,7 +161,13 @@ impl PackedLinear {
             let first_row = block * rows_per_block;
             let rows = rows_per_block.min(m - first_row);
             for panel in part * panels_per_chunk..((part + 1) * panels_per_chunk).min(panels) {
-                self.panel(set, panel, &x[first_row * self.k..(first_row + rows) * self.k], rows, y.at(first_row * self.n));
+                self.panel(
+                    set,
+                    panel,
+                    &x[first_row * self.k..(first_row + rows) * self.k],
+                    rows,
+                    y.at(first_row * self.n),
+                );
             }
         });
     }
@@ -150,10 +175,18 @@ impl PackedLinear {
     /// One panel for a block of rows; `y` points at the block's first row.
     fn panel(&self, set: InstructionSet, panel: usize, x: &[f32], rows: usize, y: *mut f32) {
         let columns = PANEL.min(self.n - panel * PANEL);
-        let bias = self.bias.as_ref().map_or(std::ptr::null(), |bias| bias[panel * PANEL..].as_ptr());
+        let bias = self
+            .bias
+            .as_ref()
+            .map_or(std::ptr::null(), |bias| bias[panel * PANEL..].as_ptr());
         // SAFETY: within the chunk's own columns of the chunk's own rows.
         let y = unsafe { y.add(panel * PANEL) };
-        let shape = Shape { k: self.k, n: self.n, rows, columns };
+        let shape = Shape {
+            k: self.k,
+            n: self.n,
+            rows,
+            columns,
+        };
         let x = x.as_ptr();
         match &self.panels {
             Panels::F32(p) => {
@@ -188,20 +221,49 @@ struct Shape {
 }
 
 #[inline(always)]
-unsafe fn panel_f32<V: Lanes>(w: *const f32, x: *const f32, bias: *const f32, y: *mut f32, shape: Shape) {
+unsafe fn panel_f32<V: Lanes>(
+    w: *const f32,
+    x: *const f32,
+    bias: *const f32,
+    y: *mut f32,
+    shape: Shape,
+) {
     // SAFETY: the panel holds k × 32 weights.
-    unsafe { rows::<V>(x, bias, y, shape, |j| (V::load(w.add(j * PANEL)), V::load(w.add(j * PANEL + 16)))) };
+    unsafe {
+        rows::<V>(x, bias, y, shape, |j| {
+            (V::load(w.add(j * PANEL)), V::load(w.add(j * PANEL + 16)))
+        })
+    };
 }
 
 #[inline(always)]
-unsafe fn panel_bf16<V: Lanes>(w: *const u16, x: *const f32, bias: *const f32, y: *mut f32, shape: Shape) {
+unsafe fn panel_bf16<V: Lanes>(
+    w: *const u16,
+    x: *const f32,
+    bias: *const f32,
+    y: *mut f32,
+    shape: Shape,
+) {
     // SAFETY: the panel holds k × 32 weights.
-    unsafe { rows::<V>(x, bias, y, shape, |j| (V::load_bf16(w.add(j * PANEL)), V::load_bf16(w.add(j * PANEL + 16)))) };
+    unsafe {
+        rows::<V>(x, bias, y, shape, |j| {
+            (
+                V::load_bf16(w.add(j * PANEL)),
+                V::load_bf16(w.add(j * PANEL + 16)),
+            )
+        })
+    };
 }
 
 /// Splits the rows into balanced tiles of at most `V::TILE_ROWS`.
 #[inline(always)]
-unsafe fn rows<V: Lanes>(x: *const f32, bias: *const f32, y: *mut f32, s: Shape, w: impl Fn(usize) -> (V, V) + Copy) {
+unsafe fn rows<V: Lanes>(
+    x: *const f32,
+    bias: *const f32,
+    y: *mut f32,
+    s: Shape,
+    w: impl Fn(usize) -> (V, V) + Copy,
+) {
     let tiles = s.rows.div_ceil(V::TILE_ROWS);
     for t in 0..tiles {
         let (from, to) = (s.rows * t / tiles, s.rows * (t + 1) / tiles);
@@ -252,7 +314,11 @@ unsafe fn tile<V: Lanes, const R: usize>(
                 if columns == 0 {
                     continue;
                 }
-                let acc = if bias.is_null() { *acc } else { acc.add(V::load_n(bias.add(16 * h), columns)) };
+                let acc = if bias.is_null() {
+                    *acc
+                } else {
+                    acc.add(V::load_n(bias.add(16 * h), columns))
+                };
                 acc.store_n(y.add(r * s.n + 16 * h), columns);
             }
         }
@@ -267,7 +333,9 @@ mod tests {
     fn numbers(name: &str, n: usize) -> Vec<f32> {
         let s = Stream::root(1).child(name);
         #[expect(clippy::cast_possible_truncation, reason = "test data")]
-        (0..n).map(|i| (s.unit(i as u64) * 2.0 - 1.0) as f32).collect()
+        (0..n)
+            .map(|i| (s.unit(i as u64) * 2.0 - 1.0) as f32)
+            .collect()
     }
 
     /// The same chain, naively.
@@ -285,7 +353,15 @@ mod tests {
 
     #[test]
     fn equals_the_naive_chain_bit_for_bit() {
-        for (m, n, k) in [(1, 1, 1), (1, 33, 5), (3, 32, 24), (12, 70, 40), (13, 31, 7), (25, 96, 64), (40, 130, 33)] {
+        for (m, n, k) in [
+            (1, 1, 1),
+            (1, 33, 5),
+            (3, 32, 24),
+            (12, 70, 40),
+            (13, 31, 7),
+            (25, 96, 64),
+            (40, 130, 33),
+        ] {
             let (x, w, b) = (numbers("x", m * k), numbers("w", n * k), numbers("b", n));
             let half: Vec<bf16> = w.iter().map(|&w| bf16::from_f32(w)).collect();
             let wide: Vec<f32> = half.iter().map(|w| w.to_f32()).collect();
@@ -293,10 +369,12 @@ mod tests {
                 for count in [1, 2] {
                     let threads = Threads::new(count);
                     let mut y = vec![f32::NAN; m * n];
-                    PackedLinear::pack(&[Rows::F32(&w)], k, Some(b.clone())).forward(&x, &mut y, &threads, set);
+                    PackedLinear::pack(&[Rows::F32(&w)], k, Some(b.clone()))
+                        .forward(&x, &mut y, &threads, set);
                     assert_eq!(y, twin(&x, &w, Some(&b), k), "f32 {m} {n} {k} {set:?}");
                     y.fill(f32::NAN);
-                    PackedLinear::pack(&[Rows::Bf16(&half)], k, None).forward(&x, &mut y, &threads, set);
+                    PackedLinear::pack(&[Rows::Bf16(&half)], k, None)
+                        .forward(&x, &mut y, &threads, set);
                     assert_eq!(y, twin(&x, &wide, None, k), "bf16 {m} {n} {k} {set:?}");
                 }
             }

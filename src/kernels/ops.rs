@@ -17,9 +17,18 @@ pub struct Cpu {
     pub set: InstructionSet,
 }
 
-fn floats<'a>(storage: &'a CpuStorage, layout: &Layout, columns: usize, op: &str) -> Result<(&'a [f32], usize)> {
-    let CpuStorage::F32(data) = storage else { bail!("{op} takes f32") };
-    let Some((from, to)) = layout.contiguous_offsets() else { bail!("{op} takes contiguous rows") };
+fn floats<'a>(
+    storage: &'a CpuStorage,
+    layout: &Layout,
+    columns: usize,
+    op: &str,
+) -> Result<(&'a [f32], usize)> {
+    let CpuStorage::F32(data) = storage else {
+        bail!("{op} takes f32")
+    };
+    let Some((from, to)) = layout.contiguous_offsets() else {
+        bail!("{op} takes contiguous rows")
+    };
     let (rows, width) = layout.shape().dims2()?;
     if width != columns {
         bail!("{op} takes rows of {columns}, not {width}");
@@ -28,8 +37,12 @@ fn floats<'a>(storage: &'a CpuStorage, layout: &Layout, columns: usize, op: &str
 }
 
 fn ids<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [u32]> {
-    let CpuStorage::U32(data) = storage else { bail!("token ids are u32") };
-    let Some((from, to)) = layout.contiguous_offsets() else { bail!("token ids are contiguous") };
+    let CpuStorage::U32(data) = storage else {
+        bail!("token ids are u32")
+    };
+    let Some((from, to)) = layout.contiguous_offsets() else {
+        bail!("token ids are contiguous")
+    };
     Ok(&data[from..to])
 }
 
@@ -52,7 +65,8 @@ impl CustomOp1 for Linear {
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let (x, m) = floats(storage, layout, self.weights.k(), self.name())?;
         let mut y = vec![0.0; m * self.weights.n()];
-        self.weights.forward(x, &mut y, &self.cpu.threads, self.cpu.set);
+        self.weights
+            .forward(x, &mut y, &self.cpu.threads, self.cpu.set);
         Ok(rows(y, m, self.weights.n()))
     }
 }
@@ -95,7 +109,14 @@ impl CustomOp1 for RmsNorm {
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let (x, m) = floats(storage, layout, self.weight.len(), self.name())?;
         let mut y = vec![0.0; x.len()];
-        elementwise::rms_norm(x, &self.weight, self.eps, &mut y, &self.cpu.threads, self.cpu.set);
+        elementwise::rms_norm(
+            x,
+            &self.weight,
+            self.eps,
+            &mut y,
+            &self.cpu.threads,
+            self.cpu.set,
+        );
         Ok(rows(y, m, self.weight.len()))
     }
 }
@@ -116,7 +137,14 @@ impl CustomOp1 for Gate {
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let (x, m) = floats(storage, layout, 2 * self.n, self.name())?;
         let mut y = vec![0.0; m * self.n];
-        elementwise::gate(self.activation, x, self.n, &mut y, &self.cpu.threads, self.cpu.set);
+        elementwise::gate(
+            self.activation,
+            x,
+            self.n,
+            &mut y,
+            &self.cpu.threads,
+            self.cpu.set,
+        );
         Ok(rows(y, m, self.n))
     }
 }
@@ -146,8 +174,15 @@ impl CustomOp1 for Attention<'_> {
         if covered != m || self.layer.end > self.pool.len() {
             bail!("spans cover {covered} of {m} rows");
         }
-        if let Some(span) = self.spans.iter().find(|s| last(s) > s.pages.len() || s.pages.iter().any(|&p| p as usize >= pages)) {
-            bail!("position {} lies outside its pages", span.position + span.rows - 1);
+        if let Some(span) = self
+            .spans
+            .iter()
+            .find(|s| last(s) > s.pages.len() || s.pages.iter().any(|&p| p as usize >= pages))
+        {
+            bail!(
+                "position {} lies outside its pages",
+                span.position + span.rows - 1
+            );
         }
         let columns = self.shape.heads * self.shape.head_dim;
         let (mut q, mut out) = (vec![0.0; m * columns], vec![0.0; m * columns]);
@@ -156,8 +191,24 @@ impl CustomOp1 for Attention<'_> {
         unsafe {
             let pool = self.pool.as_ptr().add(self.layer.start);
             let (cpu, rope) = (&*self.cpu, self.rope.as_deref());
-            attention::rope_and_write(self.shape, rope, qkv, self.spans, pool, &mut q, &cpu.threads);
-            attention::attend(self.shape, &q, self.spans, pool, &mut out, &cpu.threads, cpu.set);
+            attention::rope_and_write(
+                self.shape,
+                rope,
+                qkv,
+                self.spans,
+                pool,
+                &mut q,
+                &cpu.threads,
+            );
+            attention::attend(
+                self.shape,
+                &q,
+                self.spans,
+                pool,
+                &mut out,
+                &cpu.threads,
+                cpu.set,
+            );
         }
         Ok(rows(out, m, columns))
     }

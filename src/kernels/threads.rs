@@ -65,7 +65,11 @@ impl Threads {
                     .expect("the system can start a thread")
             })
             .collect();
-        Self { shared, workers, run_lock: Mutex::new(()) }
+        Self {
+            shared,
+            workers,
+            run_lock: Mutex::new(()),
+        }
     }
 
     /// Threads of the pool, the caller's included.
@@ -86,20 +90,29 @@ impl Threads {
         let _only_one = self.run_lock.lock().unwrap_or_else(PoisonError::into_inner);
         let shared = &*self.shared;
         // SAFETY: the lifetime is erased, but `run` does not return (nor unwind, see `Wait`) before every worker is done.
-        let job: Job = unsafe { std::mem::transmute::<*const (dyn Fn(usize) + Sync + '_), Job>(body) };
+        let job: Job =
+            unsafe { std::mem::transmute::<*const (dyn Fn(usize) + Sync + '_), Job>(body) };
         // SAFETY: no worker reads `job` between jobs.
         unsafe { *shared.job.get() = Some(job) };
         shared.chunks.store(chunks, Ordering::Relaxed);
         shared.next.store(0, Ordering::Relaxed);
         shared.pending.store(self.workers.len(), Ordering::Relaxed);
         shared.epoch.fetch_add(1, Ordering::Release);
-        if *shared.sleepers.lock().unwrap_or_else(PoisonError::into_inner) > 0 {
+        if *shared
+            .sleepers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            > 0
+        {
             shared.wake.notify_all();
         }
         let wait = Wait(shared);
         claim(shared, body);
         drop(wait);
-        assert!(!shared.panicked.swap(false, Ordering::Relaxed), "a kernel thread panicked");
+        assert!(
+            !shared.panicked.swap(false, Ordering::Relaxed),
+            "a kernel thread panicked"
+        );
     }
 }
 
@@ -107,7 +120,12 @@ impl Drop for Threads {
     fn drop(&mut self) {
         self.shared.stopping.store(true, Ordering::Relaxed);
         self.shared.epoch.fetch_add(1, Ordering::Release);
-        drop(self.shared.sleepers.lock().unwrap_or_else(PoisonError::into_inner));
+        drop(
+            self.shared
+                .sleepers
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
         self.shared.wake.notify_all();
         for worker in self.workers.drain(..) {
             let _ = worker.join();
@@ -150,10 +168,16 @@ fn work(shared: &Shared) {
         while shared.epoch.load(Ordering::Acquire) == seen {
             rounds += 1;
             if rounds > SPIN_ROUNDS {
-                let mut sleepers = shared.sleepers.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut sleepers = shared
+                    .sleepers
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
                 *sleepers += 1;
                 while shared.epoch.load(Ordering::Acquire) == seen {
-                    sleepers = shared.wake.wait(sleepers).unwrap_or_else(PoisonError::into_inner);
+                    sleepers = shared
+                        .wake
+                        .wait(sleepers)
+                        .unwrap_or_else(PoisonError::into_inner);
                 }
                 *sleepers -= 1;
             } else {

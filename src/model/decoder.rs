@@ -6,7 +6,8 @@ use candle_core::{Device, Result, Tensor};
 
 use super::{ModelSpec, Weights, WeightsError};
 use crate::kernels::{
-    Attention, AttentionShape, Buffer, Cpu, Embedding, Gate, Linear, PAGE_TOKENS, PackedLinear, RmsNorm, RopeTable, Span,
+    Attention, AttentionShape, Buffer, Cpu, Embedding, Gate, Linear, PAGE_TOKENS, PackedLinear,
+    RmsNorm, RopeTable, Span,
 };
 
 /// Keys and values of every page of every layer: `[layer][page]` of the kernels' page layout.
@@ -22,7 +23,12 @@ impl KvPool {
     #[must_use]
     pub fn new(spec: &ModelSpec, pages: usize) -> Self {
         let page_len = spec.kv_heads * spec.head_dim * PAGE_TOKENS * 2;
-        Self { memory: Arc::new(Buffer::zeroed(spec.layers * pages * page_len)), pages, page_len, layers: spec.layers }
+        Self {
+            memory: Arc::new(Buffer::zeroed(spec.layers * pages * page_len)),
+            pages,
+            page_len,
+            layers: spec.layers,
+        }
     }
 
     /// Pages in the pool.
@@ -33,7 +39,10 @@ impl KvPool {
 
     /// Copies what page `from` holds to page `to`, in every layer.
     pub fn copy_page(&mut self, from: u32, to: u32) {
-        assert!((from as usize) < self.pages && (to as usize) < self.pages, "pages of this pool");
+        assert!(
+            (from as usize) < self.pages && (to as usize) < self.pages,
+            "pages of this pool"
+        );
         for layer in 0..self.layers {
             let at = |page: u32| (layer * self.pages + page as usize) * self.page_len;
             // SAFETY: both pages lie in the pool, and `&mut self` keeps the forward pass away.
@@ -95,39 +104,74 @@ impl Decoder {
     ) -> std::result::Result<Self, WeightsError> {
         let (h, d, ff) = (spec.hidden, spec.head_dim, spec.intermediate);
         let linear = |parts: &[(&str, usize)], k: usize, bias: bool| {
-            Ok(Linear { weights: Arc::new(weights.linear(parts, k, bias)?), cpu: Arc::clone(&cpu) })
+            Ok(Linear {
+                weights: Arc::new(weights.linear(parts, k, bias)?),
+                cpu: Arc::clone(&cpu),
+            })
         };
         let norm = |name: &str| {
             let weight = weights.vector(&format!("{name}.weight"), h)?.into();
-            Ok(RmsNorm { weight, eps: spec.norm_eps, cpu: Arc::clone(&cpu) })
+            Ok(RmsNorm {
+                weight,
+                eps: spec.norm_eps,
+                cpu: Arc::clone(&cpu),
+            })
         };
         let layers = (0..spec.layers)
             .map(|i| {
                 let at = |name: &str| format!("model.layers.{i}.{name}");
-                let (q, k, v) = (at("self_attn.q_proj"), at("self_attn.k_proj"), at("self_attn.v_proj"));
+                let (q, k, v) = (
+                    at("self_attn.q_proj"),
+                    at("self_attn.k_proj"),
+                    at("self_attn.v_proj"),
+                );
                 let (kv, heads) = (spec.kv_heads * d, spec.heads * d);
                 Ok(Layer {
                     attention_norm: norm(&at("input_layernorm"))?,
                     qkv: linear(&[(&q, heads), (&k, kv), (&v, kv)], h, spec.qkv_bias)?,
                     output: linear(&[(&at("self_attn.o_proj"), h)], heads, spec.output_bias)?,
                     mlp_norm: norm(&at("post_attention_layernorm"))?,
-                    gate_up: linear(&[(&at("mlp.gate_proj"), ff), (&at("mlp.up_proj"), ff)], h, spec.mlp_bias)?,
-                    gate: Gate { activation: spec.activation, n: ff, cpu: Arc::clone(&cpu) },
+                    gate_up: linear(
+                        &[(&at("mlp.gate_proj"), ff), (&at("mlp.up_proj"), ff)],
+                        h,
+                        spec.mlp_bias,
+                    )?,
+                    gate: Gate {
+                        activation: spec.activation,
+                        n: ff,
+                        cpu: Arc::clone(&cpu),
+                    },
                     down: linear(&[(&at("mlp.down_proj"), h)], ff, spec.mlp_bias)?,
                     window: spec.windows[i],
                 })
             })
             .collect::<std::result::Result<Vec<_>, WeightsError>>()?;
-        let embedding = Arc::new(weights.linear(&[("model.embed_tokens", spec.vocab_size)], h, false)?);
+        let embedding =
+            Arc::new(weights.linear(&[("model.embed_tokens", spec.vocab_size)], h, false)?);
         let head = if spec.tied {
             Arc::clone(&embedding)
         } else {
             Arc::new(weights.linear(&[("lm_head", spec.vocab_size)], h, false)?)
         };
         let norm = norm("model.norm")?;
-        let rope = Arc::new(RopeTable::new(&spec.rope.inverse_frequencies(d), positions, 1.0));
-        let head = Linear { weights: head, cpu: Arc::clone(&cpu) };
-        Ok(Self { spec, cpu, rope, embedding: Embedding { table: embedding }, layers, norm, head })
+        let rope = Arc::new(RopeTable::new(
+            &spec.rope.inverse_frequencies(d),
+            positions,
+            1.0,
+        ));
+        let head = Linear {
+            weights: head,
+            cpu: Arc::clone(&cpu),
+        };
+        Ok(Self {
+            spec,
+            cpu,
+            rope,
+            embedding: Embedding { table: embedding },
+            layers,
+            norm,
+            head,
+        })
     }
 
     /// Positions that the rotary tables cover.
@@ -144,7 +188,12 @@ impl Decoder {
             shared.push(&self.embedding.table);
         }
         for layer in &self.layers {
-            shared.extend([&layer.qkv.weights, &layer.output.weights, &layer.gate_up.weights, &layer.down.weights]);
+            shared.extend([
+                &layer.qkv.weights,
+                &layer.output.weights,
+                &layer.gate_up.weights,
+                &layer.down.weights,
+            ]);
         }
         shared.iter().map(|w| w.bytes()).sum()
     }
@@ -167,7 +216,10 @@ impl Decoder {
                 layer: pool.layer(i),
                 cpu: Arc::clone(&self.cpu),
             };
-            let mut mixed = x.apply_op1_no_bwd(&layer.attention_norm)?.apply_op1_no_bwd(&layer.qkv)?.apply_op1_no_bwd(&attention)?;
+            let mut mixed = x
+                .apply_op1_no_bwd(&layer.attention_norm)?
+                .apply_op1_no_bwd(&layer.qkv)?
+                .apply_op1_no_bwd(&attention)?;
             if i == last {
                 // Only rows that are sampled need the rest of the last layer.
                 if rows.logits.is_empty() {
@@ -180,10 +232,15 @@ impl Decoder {
                 }
             }
             x = (x + mixed.apply_op1_no_bwd(&layer.output)?)?;
-            let inner = x.apply_op1_no_bwd(&layer.mlp_norm)?.apply_op1_no_bwd(&layer.gate_up)?.apply_op1_no_bwd(&layer.gate)?;
+            let inner = x
+                .apply_op1_no_bwd(&layer.mlp_norm)?
+                .apply_op1_no_bwd(&layer.gate_up)?
+                .apply_op1_no_bwd(&layer.gate)?;
             x = (x + inner.apply_op1_no_bwd(&layer.down)?)?;
         }
-        x.apply_op1_no_bwd(&self.norm)?.apply_op1_no_bwd(&self.head).map(Some)
+        x.apply_op1_no_bwd(&self.norm)?
+            .apply_op1_no_bwd(&self.head)
+            .map(Some)
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a head's width")]

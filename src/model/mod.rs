@@ -1,9 +1,19 @@
 //! Model files → one description, packed weights, tokenizer, chat template.
 
 mod decoder;
+mod encode;
+mod manifest;
+mod parts;
 mod spec;
+pub mod template;
+pub mod tokenizer;
+mod view;
 mod weights;
 
 pub use decoder::{Decoder, KvPool, StepRows};
+pub use encode::{EncodeError, Encoded, Encoder};
+pub use manifest::Manifest;
+pub use parts::{ModelError, ModelParts};
 pub use spec::{Family, ModelSpec, Rope, RopeScaling, SpecError};
+pub use view::{ChatRole, Message, TokenId, View};
 pub use weights::{Weights, WeightsError};

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use half::{bf16, f16};
 use memmap2::Mmap;
-use safetensors::tensor::{Dtype, Metadata};
 use safetensors::SafeTensors;
+use safetensors::tensor::{Dtype, Metadata};
 
 use crate::kernels::{PackedLinear, Rows};
 
@@ -15,24 +15,52 @@ use crate::kernels::{PackedLinear, Rows};
 #[derive(Debug, thiserror::Error)]
 pub enum WeightsError {
     #[error("{}: {source}", path.display())]
-    Io { path: PathBuf, source: std::io::Error },
+    Io {
+        path: PathBuf,
+        source: std::io::Error,
+    },
     #[error("{}: not a whole safetensors file: {detail}", path.display())]
     Format { path: PathBuf, detail: String },
     #[error("tensor `{name}` is missing (looked in {files} weight file{})", if *files == 1 { "" } else { "s" })]
     Missing { name: String, files: usize },
     #[error("{}: tensor `{name}` has shape {found:?}, the configuration asks for {expected:?}", path.display())]
-    Shape { path: PathBuf, name: String, found: Vec<usize>, expected: Vec<usize> },
+    Shape {
+        path: PathBuf,
+        name: String,
+        found: Vec<usize>,
+        expected: Vec<usize>,
+    },
     #[error("{}: tensor `{name}` is {found}; F32, F16 and BF16 are supported", path.display())]
-    Type { path: PathBuf, name: String, found: String },
+    Type {
+        path: PathBuf,
+        name: String,
+        found: String,
+    },
     #[error("{}: tensor `{name}` holds NaN or infinity", path.display())]
     NotFinite { path: PathBuf, name: String },
 }
 
 /// The tensors of a model's weight files.
 pub struct Weights {
-    files: Vec<(PathBuf, Mmap, Metadata, usize)>,
+    files: Vec<(PathBuf, Bytes, Metadata, usize)>,
     /// Name → index of its file.
     names: BTreeMap<String, usize>,
+}
+
+/// Where a file's bytes are.
+enum Bytes {
+    Mapped(Mmap),
+    Embedded(&'static [u8]),
+}
+
+impl std::ops::Deref for Bytes {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Mapped(map) => map,
+            Self::Embedded(bytes) => bytes,
+        }
+    }
 }
 
 impl Weights {
@@ -41,23 +69,51 @@ impl Weights {
     /// # Errors
     /// When a file cannot be opened, is cut short, or its header does not describe it.
     pub fn open(paths: &[PathBuf]) -> Result<Self, WeightsError> {
-        let mut files = Vec::new();
-        let mut names = BTreeMap::new();
+        let mut weights = Self {
+            files: Vec::new(),
+            names: BTreeMap::new(),
+        };
         for path in paths {
-            let io = |source| WeightsError::Io { path: path.clone(), source };
+            let io = |source| WeightsError::Io {
+                path: path.clone(),
+                source,
+            };
             let file = File::open(path).map_err(io)?;
             // SAFETY: the map is read-only; a file that is changed while it is read gives other numbers or a signal, as
             // with every mapped model file.
             let map = unsafe { Mmap::map(&file) }.map_err(io)?;
-            let format = |detail: String| WeightsError::Format { path: path.clone(), detail };
-            SafeTensors::deserialize(&map).map_err(|e| format(explain(&e.to_string(), map.len())))?;
-            let (header, metadata) = SafeTensors::read_metadata(&map).map_err(|e| format(e.to_string()))?;
-            for name in metadata.tensors().keys() {
-                names.insert(name.clone(), files.len());
-            }
-            files.push((path.clone(), map, metadata, header + 8));
+            weights.add(path.clone(), Bytes::Mapped(map))?;
         }
-        Ok(Self { files, names })
+        Ok(weights)
+    }
+
+    /// The one file of a model that is part of the program.
+    ///
+    /// # Errors
+    /// As [`Weights::open`].
+    pub fn embedded(name: &str, bytes: &'static [u8]) -> Result<Self, WeightsError> {
+        let mut weights = Self {
+            files: Vec::new(),
+            names: BTreeMap::new(),
+        };
+        weights.add(name.into(), Bytes::Embedded(bytes))?;
+        Ok(weights)
+    }
+
+    fn add(&mut self, path: PathBuf, bytes: Bytes) -> Result<(), WeightsError> {
+        let format = |detail: String| WeightsError::Format {
+            path: path.clone(),
+            detail,
+        };
+        SafeTensors::deserialize(&bytes)
+            .map_err(|e| format(explain(&e.to_string(), bytes.len())))?;
+        let (header, metadata) =
+            SafeTensors::read_metadata(&bytes).map_err(|e| format(e.to_string()))?;
+        for name in metadata.tensors().keys() {
+            self.names.insert(name.clone(), self.files.len());
+        }
+        self.files.push((path, bytes, metadata, header + 8));
+        Ok(())
     }
 
     /// Bytes of all files.
@@ -73,18 +129,36 @@ impl Weights {
     }
 
     fn find(&self, name: &str, shape: &[usize]) -> Result<Tensor<'_>, WeightsError> {
-        let missing = || WeightsError::Missing { name: name.to_owned(), files: self.files.len() };
-        let (path, map, metadata, start) = &self.files[*self.names.get(name).ok_or_else(missing)?];
+        let missing = || WeightsError::Missing {
+            name: name.to_owned(),
+            files: self.files.len(),
+        };
+        let (path, map, metadata, start) =
+            &self.files[*self.names.get(name).ok_or_else(missing)?];
         let info = metadata.info(name).ok_or_else(missing)?;
         let (path, name) = (path.clone(), name.to_owned());
         if info.shape != shape {
-            return Err(WeightsError::Shape { path, name, found: info.shape.clone(), expected: shape.to_vec() });
+            return Err(WeightsError::Shape {
+                path,
+                name,
+                found: info.shape.clone(),
+                expected: shape.to_vec(),
+            });
         }
         if !matches!(info.dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16) {
-            return Err(WeightsError::Type { path, name, found: format!("{:?}", info.dtype) });
+            return Err(WeightsError::Type {
+                path,
+                name,
+                found: format!("{:?}", info.dtype),
+            });
         }
         let data = &map[start + info.data_offsets.0..start + info.data_offsets.1];
-        Ok(Tensor { path, name, dtype: info.dtype, data })
+        Ok(Tensor {
+            path,
+            name,
+            dtype: info.dtype,
+            data,
+        })
     }
 
     /// A vector as f32.
@@ -99,9 +173,16 @@ impl Weights {
     ///
     /// # Errors
     /// As [`Weights::vector`].
-    pub fn linear(&self, parts: &[(&str, usize)], k: usize, bias: bool) -> Result<PackedLinear, WeightsError> {
-        let tensors =
-            parts.iter().map(|(name, n)| self.find(&format!("{name}.weight"), &[*n, k])).collect::<Result<Vec<_>, _>>()?;
+    pub fn linear(
+        &self,
+        parts: &[(&str, usize)],
+        k: usize,
+        bias: bool,
+    ) -> Result<PackedLinear, WeightsError> {
+        let tensors = parts
+            .iter()
+            .map(|(name, n)| self.find(&format!("{name}.weight"), &[*n, k]))
+            .collect::<Result<Vec<_>, _>>()?;
         let narrow = tensors.iter().all(|t| t.dtype == Dtype::BF16);
         let mut wide = Vec::new();
         let mut half = Vec::new();
@@ -112,8 +193,11 @@ impl Weights {
                 wide.push(tensor.floats()?);
             }
         }
-        let blocks: Vec<Rows<'_>> =
-            if narrow { half.iter().map(|b| Rows::Bf16(b)).collect() } else { wide.iter().map(|b| Rows::F32(b)).collect() };
+        let blocks: Vec<Rows<'_>> = if narrow {
+            half.iter().map(|b| Rows::Bf16(b)).collect()
+        } else {
+            wide.iter().map(|b| Rows::F32(b)).collect()
+        };
         let biases = match bias {
             false => None,
             true => {
@@ -142,13 +226,24 @@ struct Tensor<'a> {
 
 impl Tensor<'_> {
     fn check(&self, finite: bool) -> Result<(), WeightsError> {
-        if finite { Ok(()) } else { Err(WeightsError::NotFinite { path: self.path.clone(), name: self.name.clone() }) }
+        if finite {
+            Ok(())
+        } else {
+            Err(WeightsError::NotFinite {
+                path: self.path.clone(),
+                name: self.name.clone(),
+            })
+        }
     }
 
     fn floats(&self) -> Result<Vec<f32>, WeightsError> {
         let pairs = || self.data.chunks_exact(2).map(|b| [b[0], b[1]]);
         let out: Vec<f32> = match self.dtype {
-            Dtype::F32 => self.data.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
+            Dtype::F32 => self
+                .data
+                .chunks_exact(4)
+                .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+                .collect(),
             Dtype::BF16 => pairs().map(|b| bf16::from_le_bytes(b).to_f32()).collect(),
             _ => pairs().map(|b| f16::from_le_bytes(b).to_f32()).collect(),
         };
@@ -157,7 +252,11 @@ impl Tensor<'_> {
     }
 
     fn halves(&self) -> Result<Vec<bf16>, WeightsError> {
-        let out: Vec<bf16> = self.data.chunks_exact(2).map(|b| bf16::from_le_bytes([b[0], b[1]])).collect();
+        let out: Vec<bf16> = self
+            .data
+            .chunks_exact(2)
+            .map(|b| bf16::from_le_bytes([b[0], b[1]]))
+            .collect();
         self.check(out.iter().all(|x| x.is_finite()))?;
         Ok(out)
     }

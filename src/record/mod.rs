@@ -4,7 +4,9 @@ mod conversation;
 mod page;
 mod turn;
 
-pub use conversation::{Case, Cell, Conversation, EndReason, Outcome, Provenance, Style, Tone, Verdict};
+pub use conversation::{
+    Case, Cell, Conversation, EndReason, Outcome, Provenance, Style, Tone, Verdict,
+};
 pub use page::{Page, Paragraph};
 pub use turn::{GuardHit, GuardKind, Rejected, Role, Turn};
 

@@ -16,6 +16,6 @@ pub struct Page {
 pub struct Paragraph {
     /// The heading it stands under, empty at the top of the page.
     pub heading: String,
-    /// Its text on one line.
+    /// Its text: wrapped lines joined, list items and table rows on lines of their own.
     pub text: String,
 }

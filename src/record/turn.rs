@@ -39,7 +39,7 @@ pub struct Turn {
     /// Token ids as generated; empty when the text was changed after generation or was not generated.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tokens: Vec<u32>,
-    /// Characters edited by the rule engines after generation.
+    /// Mistakes the rule engines put in after generation.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub edits: u32,
     /// Replies that a guard turned down before this one, in order.
@@ -47,7 +47,10 @@ pub struct Turn {
     pub rejected: Vec<Rejected>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape serde asks for")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the shape serde asks for"
+)]
 fn is_zero(n: &u32) -> bool {
     *n == 0
 }

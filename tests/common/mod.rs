@@ -9,7 +9,9 @@ use colloquy::kernels::{Cpu, InstructionSet, Threads};
 use colloquy::model::{Decoder, KvPool, ModelSpec, Weights};
 
 pub fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/parity")
+        .join(name)
 }
 
 pub fn spec(name: &str) -> ModelSpec {
@@ -28,7 +30,13 @@ pub struct Setup {
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { threads: 2, step_tokens: 512, pages: 256, reuse: true, set: InstructionSet::detect() }
+        Self {
+            threads: 2,
+            step_tokens: 512,
+            pages: 256,
+            reuse: true,
+            set: InstructionSet::detect(),
+        }
     }
 }
 
@@ -42,7 +50,10 @@ pub fn engine_with(name: &str, setup: Setup, change: impl FnOnce(&mut ModelSpec)
         .filter(|path| path.extension().is_some_and(|e| e == "safetensors"))
         .collect();
     files.sort();
-    let cpu = Arc::new(Cpu { threads: Threads::new(setup.threads), set: setup.set });
+    let cpu = Arc::new(Cpu {
+        threads: Threads::new(setup.threads),
+        set: setup.set,
+    });
     let positions = spec.max_positions;
     let pool = KvPool::new(&spec, setup.pages);
     let vocabulary = Vocabulary {
@@ -52,8 +63,18 @@ pub fn engine_with(name: &str, setup: Setup, change: impl FnOnce(&mut ModelSpec)
         decode: Box::new(|ids| ids.iter().map(|id| format!("<{id}>")).collect()),
         environment: None,
     };
-    let decoder = Decoder::load(spec, &Weights::open(&files).unwrap(), positions, Arc::clone(&cpu)).unwrap();
-    let options = EngineOptions { step_tokens: setup.step_tokens, context_tokens: positions, reuse: setup.reuse };
+    let decoder = Decoder::load(
+        spec,
+        &Weights::open(&files).unwrap(),
+        positions,
+        Arc::clone(&cpu),
+    )
+    .unwrap();
+    let options = EngineOptions {
+        step_tokens: setup.step_tokens,
+        context_tokens: positions,
+        reuse: setup.reuse,
+    };
     Engine::start(ModelRunner { decoder, cpu }, pool, vocabulary, options).unwrap()
 }
 
@@ -62,5 +83,9 @@ pub fn engine(name: &str, setup: Setup) -> Arc<Engine> {
 }
 
 pub fn block_on<F: Future>(future: F) -> F::Output {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(future)
 }

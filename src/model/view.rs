@@ -1,4 +1,5 @@
-use super::TokenId;
+/// A token id of the model's vocabulary.
+pub type TokenId = u32;
 
 /// A role of the chat template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +48,10 @@ impl View {
 
     /// Appends a message.
     pub fn push(&mut self, role: ChatRole, content: impl Into<String>, tokens: Vec<TokenId>) {
-        self.messages.push(Message { role, content: content.into(), tokens });
+        self.messages.push(Message {
+            role,
+            content: content.into(),
+            tokens,
+        });
     }
 }

@@ -1,0 +1,82 @@
+//! Looks at a reply before it is said. Every guard is a pure function of the reply and what came before; the first that
+//! finds something names what it saw.
+
+mod leaks;
+mod phrases;
+mod repetition;
+#[cfg(test)]
+mod tests;
+mod words;
+
+use crate::record::{GuardHit, GuardKind, Role};
+
+/// A reply and all that guards may know about it.
+#[derive(Clone, Copy, Debug)]
+pub struct Candidate<'a> {
+    pub speaker: Role,
+    pub text: &'a str,
+    /// The token limit or the context cut it off.
+    pub truncated: bool,
+    /// The speaker's earlier turns as generated, oldest first.
+    pub own: &'a [&'a str],
+    /// The other side's turns as the speaker saw them, oldest first.
+    pub other: &'a [&'a str],
+    /// The speaker's system message without page, question and case.
+    pub instructions: &'a str,
+    pub own_name: &'a str,
+    pub other_name: &'a str,
+    /// Words one turn may have.
+    pub max_words: usize,
+}
+
+/// The guards, in the order in which they look: what says most about a reply comes first.
+const ORDER: &[GuardKind] = &[
+    GuardKind::Empty,
+    GuardKind::RoleLeak,
+    GuardKind::PromptLeak,
+    GuardKind::MetaTalk,
+    GuardKind::ThanksLoop,
+    GuardKind::Echo,
+    GuardKind::Repeat,
+    GuardKind::TooLong,
+];
+
+/// The first guard that turns the reply down.
+#[must_use]
+pub fn check(candidate: &Candidate<'_>) -> Option<GuardHit> {
+    ORDER.iter().find_map(|&kind| check_for(kind, candidate))
+}
+
+/// What one guard finds.
+#[must_use]
+pub fn check_for(kind: GuardKind, candidate: &Candidate<'_>) -> Option<GuardHit> {
+    let detail = match kind {
+        GuardKind::Empty => empty(candidate),
+        GuardKind::TooLong => too_long(candidate),
+        GuardKind::Echo => repetition::echo(candidate),
+        GuardKind::Repeat => repetition::repeat(candidate),
+        GuardKind::ThanksLoop => repetition::thanks_loop(candidate),
+        GuardKind::RoleLeak => leaks::role(candidate),
+        GuardKind::PromptLeak => leaks::prompt(candidate),
+        GuardKind::MetaTalk => leaks::meta(candidate),
+    }?;
+    Some(GuardHit { kind, detail })
+}
+
+fn empty(candidate: &Candidate<'_>) -> Option<String> {
+    (!candidate.text.contains(char::is_alphanumeric)).then(|| "no words".to_owned())
+}
+
+fn too_long(candidate: &Candidate<'_>) -> Option<String> {
+    let words = candidate
+        .text
+        .split_whitespace()
+        .filter(|word| word.contains(char::is_alphanumeric))
+        .count();
+    if candidate.truncated {
+        Some(format!("cut off by the token limit after {words} words"))
+    } else {
+        (words > candidate.max_words)
+            .then(|| format!("{words} words, at most {}", candidate.max_words))
+    }
+}

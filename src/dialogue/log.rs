@@ -1,0 +1,75 @@
+use crate::record::{Rejected, Role, Turn};
+
+/// What was said, in order, as nobody's view. It only ever grows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Log {
+    turns: Vec<Turn>,
+    /// Each turn as it was generated, before rule engines; repeats are found in these.
+    said: Vec<String>,
+}
+
+impl Log {
+    /// Appends a turn that was said as generated.
+    pub fn say(&mut self, speaker: Role, text: String, tokens: Vec<u32>, rejected: Vec<Rejected>) {
+        self.said.push(text.clone());
+        self.turns.push(Turn {
+            speaker,
+            text,
+            tokens,
+            edits: 0,
+            rejected,
+        });
+    }
+
+    /// Appends a turn whose text a rule engine changed from `said` in `edits` places; ids would no longer fit it.
+    pub fn say_edited(
+        &mut self,
+        speaker: Role,
+        said: String,
+        text: String,
+        edits: u32,
+        rejected: Vec<Rejected>,
+    ) {
+        self.said.push(said);
+        self.turns.push(Turn {
+            speaker,
+            text,
+            tokens: Vec::new(),
+            edits,
+            rejected,
+        });
+    }
+
+    /// The turns so far.
+    #[must_use]
+    pub fn turns(&self) -> &[Turn] {
+        &self.turns
+    }
+
+    /// How many turns there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.turns.len()
+    }
+
+    /// Whether nothing has been said.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.turns.is_empty()
+    }
+
+    /// One side's turns as generated, oldest first.
+    #[must_use]
+    pub fn said_by(&self, speaker: Role) -> Vec<&str> {
+        let both = self.turns.iter().zip(&self.said);
+        both.filter(|(turn, _)| turn.speaker == speaker)
+            .map(|(_, said)| said.as_str())
+            .collect()
+    }
+
+    /// The turns for a record.
+    #[must_use]
+    pub fn into_turns(self) -> Vec<Turn> {
+        self.turns
+    }
+}

@@ -1,0 +1,11 @@
+//! Conversations between agents: a log that takes no side, each side's view of it, how a customer decides to go on or
+//! to end, and the guards that look at every reply before it is said.
+
+mod decision;
+pub mod guards;
+mod log;
+mod projection;
+
+pub use decision::{Decision, DecisionRule, decide, end_choice};
+pub use log::Log;
+pub use projection::project;

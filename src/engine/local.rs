@@ -1,0 +1,318 @@
+//! A chat model computed here: template and tokenizer around an engine.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::{
+    Ask, ChatError, Completion, Engine, EngineOptions, EngineSession, EngineStats, GenerateRequest,
+    ModelIdentity, ModelRunner, Sampling, ScoreRequest, TokenId, Vocabulary,
+};
+use crate::kernels::{Cpu, InstructionSet, PAGE_TOKENS, Threads};
+use crate::model::{Decoder, Encoder, KvPool, ModelError, ModelParts, ModelSpec, View};
+
+/// Tokens that one step computes at most while prompts wait.
+const STEP_TOKENS: usize = 512;
+/// Tokens that the pool holds unless memory says less.
+const POOL_TOKENS: usize = 131_072;
+
+/// How a model is to be run.
+#[derive(Clone, Debug)]
+pub struct LoadOptions {
+    /// As the user named the model.
+    pub reference: String,
+    pub threads: usize,
+    /// Bytes for weights and the page pool together; half of what is available when not given.
+    pub memory_bytes: Option<u64>,
+    /// Bytes that the system has to spare.
+    pub available_bytes: u64,
+}
+
+/// A chat model, loaded.
+pub struct LocalModel {
+    identity: ModelIdentity,
+    engine: Arc<Engine>,
+    encoder: Encoder,
+    /// The model's own sampling, under the user's.
+    sampling: Sampling,
+    end: Vec<TokenId>,
+    passage_tokens: Option<u32>,
+    pool_tokens: usize,
+    weight_bytes: usize,
+}
+
+impl std::fmt::Debug for LocalModel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LocalModel")
+            .field("identity", &self.identity)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An engine over a model's parts, and the facts about it.
+pub struct Started {
+    pub engine: Arc<Engine>,
+    pub pool_tokens: usize,
+    pub weight_bytes: usize,
+}
+
+/// Packs weights and starts an engine; `end` are the ids that end a reply.
+///
+/// # Errors
+/// When weights do not fit the configuration, or memory does not hold them.
+pub fn start_engine(
+    parts: &ModelParts,
+    end: &[TokenId],
+    options: &LoadOptions,
+) -> Result<Started, ModelError> {
+    let spec: &ModelSpec = &parts.spec;
+    let context = spec
+        .max_positions
+        .min(parts.manifest.context_tokens.unwrap_or(32_768));
+    let budget = options.memory_bytes.unwrap_or(options.available_bytes / 2);
+    let cpu = Arc::new(Cpu {
+        threads: Threads::new(options.threads),
+        set: InstructionSet::detect(),
+    });
+    let decoder = Decoder::load(spec.clone(), &parts.weights, context, Arc::clone(&cpu))?;
+    let weight_bytes = decoder.weight_bytes();
+    let per_token = spec.kv_bytes_per_token() as u64;
+    let least = 64 * PAGE_TOKENS as u64 * per_token;
+    let spare = budget.saturating_sub(weight_bytes as u64);
+    if spare < least {
+        return Err(ModelError::Start(format!(
+            "weights take {} and the smallest useful page pool {}, together more than the {} of memory allowed; raise --memory",
+            megabytes(weight_bytes as u64),
+            megabytes(least),
+            megabytes(budget),
+        )));
+    }
+    let pool_tokens = usize::try_from(spare / per_token)
+        .unwrap_or(POOL_TOKENS)
+        .min(POOL_TOKENS);
+    let tokenizer = Arc::clone(&parts.tokenizer);
+    let vocabulary = Vocabulary {
+        size: tokenizer.size().min(spec.vocab_size),
+        end: end.to_vec(),
+        banned: tokenizer
+            .control_ids()
+            .filter(|id| !end.contains(id))
+            .collect(),
+        environment: tokenizer.token_env(end).ok(),
+        decode: Box::new(move |ids| tokenizer.reply_text(&[], ids)),
+    };
+    let setup = EngineOptions {
+        step_tokens: STEP_TOKENS,
+        context_tokens: context,
+        reuse: true,
+    };
+    let pool = KvPool::new(spec, pool_tokens / PAGE_TOKENS);
+    let engine = Engine::start(ModelRunner { decoder, cpu }, pool, vocabulary, setup)
+        .map_err(ModelError::Start)?;
+    Ok(Started {
+        engine,
+        pool_tokens,
+        weight_bytes,
+    })
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{} MB", bytes.div_ceil(1_000_000))
+}
+
+impl LocalModel {
+    /// Starts a model from its parts, which must have a chat template.
+    ///
+    /// # Errors
+    /// As [`start_engine`]; also when template and tokenizer do not work together.
+    ///
+    /// # Panics
+    /// When the parts were read without a template.
+    pub fn start(mut parts: ModelParts, options: &LoadOptions) -> Result<Self, ModelError> {
+        let template = parts.template.take().expect("read with a template");
+        let encoder = Encoder::new(template, Arc::clone(&parts.tokenizer))?;
+        let end = encoder.end_ids(&parts.config, parts.generation.as_ref());
+        let started = start_engine(&parts, &end, options)?;
+        let manifest = &parts.manifest;
+        let unknown = || "UNKNOWN".to_owned();
+        let identity = ModelIdentity {
+            reference: options.reference.clone(),
+            hash: parts.hash.clone(),
+            profile: "f32".into(),
+            licence: manifest
+                .output_terms
+                .clone()
+                .or_else(|| manifest.licence.clone())
+                .unwrap_or_else(unknown),
+            demo: manifest.demo,
+            prompt_pack: manifest
+                .prompt_pack
+                .clone()
+                .unwrap_or_else(|| "full".into()),
+        };
+        Ok(Self {
+            identity,
+            engine: started.engine,
+            encoder,
+            sampling: own_sampling(parts.generation.as_ref()),
+            end,
+            passage_tokens: manifest.passage_tokens,
+            pool_tokens: started.pool_tokens,
+            weight_bytes: started.weight_bytes,
+        })
+    }
+
+    #[must_use]
+    pub fn identity(&self) -> &ModelIdentity {
+        &self.identity
+    }
+
+    #[must_use]
+    pub fn context_tokens(&self) -> usize {
+        self.engine.context_tokens()
+    }
+
+    /// The model's own sampling (`generation_config.json`).
+    #[must_use]
+    pub fn sampling(&self) -> Sampling {
+        self.sampling
+    }
+
+    /// Room for passages that the model's manifest asks for.
+    #[must_use]
+    pub fn passage_tokens(&self) -> Option<u32> {
+        self.passage_tokens
+    }
+
+    /// Tokens that the page pool holds.
+    #[must_use]
+    pub fn pool_tokens(&self) -> usize {
+        self.pool_tokens
+    }
+
+    /// Bytes of packed weights.
+    #[must_use]
+    pub fn weight_bytes(&self) -> usize {
+        self.weight_bytes
+    }
+
+    #[must_use]
+    pub fn stats(&self) -> &EngineStats {
+        self.engine.stats()
+    }
+
+    /// The encoder, for showing what a model saw.
+    #[must_use]
+    pub fn encoder(&self) -> &Encoder {
+        &self.encoder
+    }
+
+    /// Tokens of a text, special-token text counted as plain text.
+    #[must_use]
+    pub fn count_tokens(&self, text: &str) -> usize {
+        self.encoder
+            .tokenizer()
+            .encode_plain(text)
+            .map_or(text.len(), |ids| ids.len())
+    }
+
+    /// Waits until the worst case of a conversation's views can be reserved.
+    ///
+    /// # Errors
+    /// When it could never be.
+    pub async fn open(&self, worst_case_tokens: &[usize]) -> Result<EngineSession, ChatError> {
+        self.engine.open(worst_case_tokens).await
+    }
+
+    /// One reply to a view.
+    ///
+    /// # Errors
+    /// See [`ChatError`].
+    pub async fn reply(
+        &self,
+        session: &EngineSession,
+        ask: Ask<'_>,
+    ) -> Result<Completion, ChatError> {
+        let prompt = self.prompt(ask.view, ask.tail)?;
+        let context_tokens = self.context_tokens();
+        if prompt.len() + ask.max_new_tokens > context_tokens {
+            let (prompt_tokens, new_tokens) = (prompt.len(), ask.max_new_tokens);
+            return Err(ChatError::Context {
+                prompt_tokens,
+                new_tokens,
+                context_tokens,
+            });
+        }
+        let request = GenerateRequest {
+            prompt,
+            max_new_tokens: ask.max_new_tokens,
+            sampling: ask.sampling,
+            grammar: ask.grammar,
+            stop: ask.stop.to_vec(),
+            draw: ask.draw,
+        };
+        self.engine.generate(session, request).await
+    }
+
+    /// The total log-probability of each choice as the whole next reply, end token included.
+    ///
+    /// # Errors
+    /// See [`ChatError`].
+    pub async fn choose(
+        &self,
+        session: &EngineSession,
+        view: &View,
+        tail: &str,
+        choices: &[&str],
+    ) -> Result<Vec<f32>, ChatError> {
+        let prompt = self.prompt(view, Some(tail))?;
+        let ended = |choice: &&str| {
+            let mut ids = self
+                .encoder
+                .encode_reply(&prompt, choice)
+                .map_err(template)?;
+            ids.extend(self.encoder.turn_end().or(self.end.first().copied()));
+            Ok(ids)
+        };
+        let continuations = choices
+            .iter()
+            .map(ended)
+            .collect::<Result<Vec<_>, ChatError>>()?;
+        let scores = self
+            .engine
+            .score(
+                session,
+                ScoreRequest {
+                    prompt,
+                    continuations,
+                },
+            )
+            .await?;
+        Ok(scores.iter().map(|tokens| tokens.iter().sum()).collect())
+    }
+
+    fn prompt(&self, view: &View, tail: Option<&str>) -> Result<Vec<TokenId>, ChatError> {
+        Ok(self.encoder.encode(view, tail).map_err(template)?.ids)
+    }
+}
+
+fn template(error: crate::model::EncodeError) -> ChatError {
+    ChatError::Template(error.to_string())
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "sampling is f32")]
+fn own_sampling(generation: Option<&Value>) -> Sampling {
+    let number = |key: &str| generation.and_then(|g| g.get(key)).and_then(Value::as_f64);
+    let plain = Sampling::default();
+    Sampling {
+        temperature: number("temperature").map_or(plain.temperature, |t| t as f32),
+        top_k: generation
+            .and_then(|g| g.get("top_k"))
+            .and_then(Value::as_u64)
+            .map_or(0, |k| usize::try_from(k).unwrap_or(0)),
+        top_p: number("top_p").map_or(plain.top_p, |p| p as f32),
+        min_p: number("min_p").map_or(plain.min_p, |p| p as f32),
+        repetition_penalty: number("repetition_penalty")
+            .map_or(plain.repetition_penalty, |p| p as f32),
+    }
+}

@@ -1,0 +1,274 @@
+//! What the scripted model says: fixed lines filled with words of the prompt.
+
+use serde_json::{Map, Value};
+
+use crate::engine::{ChatRole, View};
+use crate::rng::Stream;
+
+const FOLLOW_UPS: &[&str] = &[
+    "And does that hold for my {item} as well?",
+    "The order is {order}, in case you need it.",
+    "I see. What would I have to do next?",
+    "That part is not clear to me yet, could you put it another way?",
+    "What happens if I cannot manage that in time?",
+    "My sister was told something else last month.",
+    "Is there any exception to that?",
+    "How would I notice that it has worked?",
+    "I only got round to it this week.",
+    "Would it cost me anything?",
+    "Do I need the original box for it?",
+    "Fine, but who pays if something goes wrong?",
+    "Can somebody confirm that by e-mail?",
+    "I tried it already and nothing happened.",
+    "Where exactly do I find that?",
+    "Could a friend do this for me instead?",
+];
+
+const LEAD_INS: &[&str] = &[
+    "",
+    "Of course. ",
+    "Good point. ",
+    "Let me check. ",
+    "Right. ",
+];
+
+const NOTHING_MORE: &[&str] = &[
+    "The page has no further details on this.",
+    "Beyond that I cannot promise anything.",
+    "On that point our help page is silent, sorry.",
+    "For more than this I would have to ask a colleague.",
+];
+
+const QUESTIONS: &[&str] = &[
+    "How does it work with {}?",
+    "Can you tell me more about {}?",
+    "What should I know about {}?",
+    "Is it true what people say about {}?",
+    "Where do I start with {}?",
+];
+
+/// The speaker who opens the chat: asks, gives details, reacts.
+pub(super) fn asker(view: &View, draw: Stream) -> String {
+    let system = system_of(view);
+    let own = own_turns(view);
+    if own == 0 {
+        let question = labelled(system, "Question:").unwrap_or("I have a question.");
+        let opening = ["Hello. ", "Hi there. ", ""][draw.below(0, 3)];
+        return format!("{opening}{question}");
+    }
+    let item = labelled(system, "Item:")
+        .map_or("one", first_clause)
+        .to_lowercase();
+    let order = system
+        .split_whitespace()
+        .find(|word| is_order_id(word))
+        .map_or("on its way", first_clause);
+    let offset = usize::from(blake3::hash(system.as_bytes()).as_bytes()[0]);
+    let line = FOLLOW_UPS[(offset + own) % FOLLOW_UPS.len()];
+    line.replace("{item}", &item).replace("{order}", order)
+}
+
+/// The speaker who answers: a sentence of the page that suits the question and was not said yet.
+pub(super) fn answerer(view: &View, draw: Stream) -> String {
+    let said: Vec<&str> = texts_of(view, ChatRole::Assistant).collect();
+    let question = texts_of(view, ChatRole::User)
+        .last()
+        .unwrap_or_default()
+        .to_lowercase();
+    let page = page_of(system_of(view));
+    let best = sentences(page)
+        .into_iter()
+        .filter(|sentence| !said.iter().any(|turn| turn.contains(sentence)))
+        .enumerate()
+        .max_by_key(|(index, sentence)| (overlap(sentence, &question), std::cmp::Reverse(*index)))
+        .map(|(_, sentence)| sentence);
+    match best {
+        Some(sentence) => format!("{}{sentence}", draw.pick(0, LEAD_INS)),
+        None => NOTHING_MORE[own_turns(view) % NOTHING_MORE.len()].to_owned(),
+    }
+}
+
+/// A value that a JSON schema accepts, its strings being questions about the last message.
+pub(super) fn value_for(
+    schema: &Value,
+    view: &View,
+    draw: Stream,
+    duplicate: bool,
+) -> Option<Value> {
+    if let Some(options) = schema.get("enum").and_then(Value::as_array) {
+        return options.get(draw.below(0, options.len().max(1))).cloned();
+    }
+    match schema.get("type")?.as_str()? {
+        "object" => {
+            let mut object = Map::new();
+            for (name, inner) in schema.get("properties")?.as_object()? {
+                object.insert(
+                    name.clone(),
+                    value_for(inner, view, draw.child(name), duplicate)?,
+                );
+            }
+            Some(Value::Object(object))
+        }
+        "array" => {
+            let bound = |key| schema.get(key).and_then(Value::as_u64);
+            let length = bound("minItems").or(bound("maxItems")).unwrap_or(1);
+            let inner = schema.get("items")?;
+            let entry = |i| {
+                value_for(
+                    inner,
+                    view,
+                    draw.at(if duplicate { 0 } else { i }),
+                    duplicate,
+                )
+            };
+            (0..length)
+                .map(entry)
+                .collect::<Option<Vec<_>>>()
+                .map(Value::Array)
+        }
+        "string" => {
+            let limit = schema
+                .get("maxLength")
+                .and_then(Value::as_u64)
+                .unwrap_or(200);
+            let text = question(view, draw);
+            Some(Value::String(
+                text.chars()
+                    .take(usize::try_from(limit).unwrap_or(usize::MAX))
+                    .collect(),
+            ))
+        }
+        "integer" | "number" => Some(
+            schema
+                .get("minimum")
+                .cloned()
+                .unwrap_or_else(|| Value::from(1)),
+        ),
+        "boolean" => Some(Value::Bool(draw.below(0, 2) == 1)),
+        _ => None,
+    }
+}
+
+/// JSON with the separators `", "` and `": "`.
+pub(super) fn spaced_json(value: &Value) -> String {
+    match value {
+        Value::Array(entries) => {
+            format!(
+                "[{}]",
+                entries
+                    .iter()
+                    .map(spaced_json)
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            )
+        }
+        Value::Object(entries) => {
+            let entry = |(name, value): (&String, &Value)| {
+                format!("{}: {}", Value::String(name.clone()), spaced_json(value))
+            };
+            format!(
+                "{{{}}}",
+                entries.iter().map(entry).collect::<Vec<_>>().join(", ")
+            )
+        }
+        other => other.to_string(),
+    }
+}
+
+fn question(view: &View, draw: Stream) -> String {
+    let prompt = texts_of(view, ChatRole::User).last().unwrap_or_default();
+    let lines: Vec<&str> = sentences(page_of(prompt));
+    if lines.is_empty() {
+        return "What should I know before I order?".to_owned();
+    }
+    let words: Vec<&str> = draw
+        .pick(0, &lines)
+        .split_whitespace()
+        .filter(|word| !word.contains(|c: char| c.is_ascii_digit()))
+        .map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()))
+        .filter(|word| !word.is_empty())
+        .collect();
+    let length = words.len().min(3 + draw.below(1, 4));
+    let start = draw.below(2, words.len() - length + 1);
+    draw.pick(3, QUESTIONS)
+        .replace("{}", &words[start..start + length].join(" ").to_lowercase())
+}
+
+/// A few hundred words without a full stop.
+pub(super) fn rambling() -> String {
+    let words = FOLLOW_UPS
+        .iter()
+        .chain(NOTHING_MORE)
+        .flat_map(|line| line.split(|c: char| !c.is_alphabetic()));
+    let once = words
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
+        .to_lowercase();
+    [once.as_str(); 2].join(" and ")
+}
+
+/// How many turns this side has had.
+pub(super) fn own_turns(view: &View) -> usize {
+    texts_of(view, ChatRole::Assistant).count()
+}
+
+/// The texts of one role.
+pub(super) fn texts_of(view: &View, role: ChatRole) -> impl Iterator<Item = &str> {
+    view.messages
+        .iter()
+        .filter(move |message| message.role == role)
+        .map(|message| message.content.as_str())
+}
+
+/// The system message, empty when there is none.
+pub(super) fn system_of(view: &View) -> &str {
+    texts_of(view, ChatRole::System).next().unwrap_or_default()
+}
+
+/// What follows the line `Page: …`, or everything.
+fn page_of(text: &str) -> &str {
+    let start = if text.starts_with("Page:") {
+        Some(0)
+    } else {
+        text.find("\nPage:").map(|at| at + 1)
+    };
+    start
+        .and_then(|at| text[at..].split_once('\n'))
+        .map_or(text, |(_, page)| page)
+}
+
+/// Sentences of at least five words.
+fn sentences(text: &str) -> Vec<&str> {
+    text.lines()
+        .flat_map(|line| line.split_inclusive(". "))
+        .map(str::trim)
+        .filter(|sentence| {
+            sentence.ends_with('.')
+                && !sentence.starts_with("Write ")
+                && sentence.split_whitespace().count() >= 5
+        })
+        .collect()
+}
+
+fn labelled<'a>(text: &'a str, label: &str) -> Option<&'a str> {
+    text.lines()
+        .find_map(|line| line.trim_start_matches(['-', ' ']).strip_prefix(label))
+        .map(str::trim)
+}
+
+fn first_clause(text: &str) -> &str {
+    text.split(['.', ',']).next().unwrap_or(text)
+}
+
+fn is_order_id(word: &str) -> bool {
+    word.contains('-') && word.chars().filter(char::is_ascii_digit).count() >= 4
+}
+
+fn overlap(sentence: &str, question: &str) -> usize {
+    sentence
+        .to_lowercase()
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| word.len() > 3 && question.contains(word))
+        .count()
+}

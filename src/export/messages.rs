@@ -1,0 +1,229 @@
+use std::error::Error;
+use std::io::{self, Write};
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::ExportError;
+use crate::fsio;
+use crate::record::{Conversation, EndReason, Outcome, Provenance, Role, Style, Tone};
+
+/// A row of the `messages` format. Field order is column order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MessageRow<'a> {
+    pub id: &'a str,
+    pub messages: Vec<Message<'a>>,
+    pub outcome: Option<Outcome>,
+    pub end_reason: EndReason,
+    pub tone: Tone,
+    pub style: Style,
+    pub product: &'a str,
+    pub page: &'a str,
+    pub query_id: &'a str,
+    pub query: &'a str,
+    pub model: &'a str,
+    pub seed: u64,
+    pub demo: bool,
+    pub provenance: &'a Provenance,
+}
+
+/// A turn: the customer is the `user`, the agent the `assistant`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Message<'a> {
+    pub role: &'static str,
+    pub content: &'a str,
+}
+
+impl<'a> MessageRow<'a> {
+    /// The row of a conversation.
+    #[must_use]
+    pub fn new(conversation: &'a Conversation, provenance: &'a Provenance) -> Self {
+        let role = |role| match role {
+            Role::Customer => "user",
+            Role::Agent => "assistant",
+        };
+        let cell = &conversation.cell;
+        Self {
+            id: &conversation.id,
+            messages: conversation
+                .turns
+                .iter()
+                .map(|turn| Message {
+                    role: role(turn.speaker),
+                    content: &turn.text,
+                })
+                .collect(),
+            outcome: conversation.outcome,
+            end_reason: conversation.end_reason,
+            tone: cell.tone,
+            style: cell.style,
+            product: &cell.product,
+            page: &cell.page,
+            query_id: &conversation.query_id,
+            query: &conversation.query,
+            model: &provenance.model,
+            seed: provenance.seed,
+            demo: provenance.demo,
+            provenance,
+        }
+    }
+}
+
+/// Writes conversations as JSON lines, in the order they come; returns how many. `path` is for messages.
+///
+/// # Errors
+/// The first error of `conversations`, or that `out` cannot be written.
+pub fn to_writer<E: Error + 'static>(
+    conversations: impl IntoIterator<Item = Result<Conversation, E>>,
+    provenance: &Provenance,
+    path: &Path,
+    out: &mut impl Write,
+) -> Result<u64, ExportError<E>> {
+    let failed = |source| ExportError::Write {
+        path: path.to_owned(),
+        source,
+    };
+    let mut rows = 0;
+    for conversation in conversations {
+        let conversation = conversation.map_err(ExportError::Records)?;
+        serde_json::to_writer(&mut *out, &MessageRow::new(&conversation, provenance))
+            .map_err(|error| failed(error.into()))?;
+        out.write_all(b"\n").map_err(failed)?;
+        rows += 1;
+    }
+    Ok(rows)
+}
+
+/// Like [`to_writer`], into a file that is there whole or not at all.
+///
+/// # Errors
+/// As [`to_writer`]; the old file, if any, is still there then.
+pub fn to_file<E: Error + 'static>(
+    conversations: impl IntoIterator<Item = Result<Conversation, E>>,
+    provenance: &Provenance,
+    path: &Path,
+) -> Result<u64, ExportError<E>> {
+    let mut result = Ok(0);
+    let written = fsio::write_atomically_with(path, |file| {
+        result = to_writer(conversations, provenance, path, file);
+        // The reason stays in `result`; the writer only needs to know that there is one.
+        if result.is_ok() {
+            Ok(())
+        } else {
+            Err(io::Error::other("not exported"))
+        }
+    });
+    let rows = result?;
+    written.map_err(|source| ExportError::Write {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Case, Cell, Turn, Verdict};
+
+    fn conversation() -> Conversation {
+        let turn = |speaker, text: &str| Turn {
+            speaker,
+            text: text.into(),
+            tokens: vec![1],
+            edits: 0,
+            rejected: Vec::new(),
+        };
+        Conversation {
+            id: "c/3/1".into(),
+            slot: 3,
+            attempt: 1,
+            cell: Cell {
+                page: "returns".into(),
+                tone: Tone::Annoyed,
+                style: Style::Typos,
+                product: "washing machine".into(),
+                outcome: Outcome::Resolved,
+            },
+            case: Case {
+                name: "Ada".into(),
+                item: "washing machine".into(),
+                order_id: "LK-48213".into(),
+                order_date: "3 May".into(),
+                price: "£239".into(),
+            },
+            query_id: "returns/2".into(),
+            query: "Why?".into(),
+            passages: vec![0],
+            turns: vec![
+                turn(Role::Customer, "why \"£19\"\n?"),
+                turn(Role::Agent, "It is heavy."),
+            ],
+            outcome: None,
+            end_reason: EndReason::MaxTurns,
+            verdict: Verdict::Keep,
+        }
+    }
+
+    fn provenance() -> Provenance {
+        Provenance {
+            program: "colloquy 0.1.0".into(),
+            recipe: "support".into(),
+            stage: "0123".into(),
+            model: "demo".into(),
+            model_hash: "cafe".into(),
+            profile: "f32".into(),
+            seed: 7,
+            demo: true,
+        }
+    }
+
+    #[test]
+    fn a_row_is_exactly_this() {
+        let mut bytes = Vec::new();
+        let rows = to_writer::<io::Error>(
+            [Ok(conversation())],
+            &provenance(),
+            Path::new("x"),
+            &mut bytes,
+        )
+        .unwrap();
+        let expected = concat!(
+            r#"{"id":"c/3/1","messages":[{"role":"user","content":"why \"£19\"\n?"},{"role":"assistant","content":"It is heavy."}],"#,
+            r#""outcome":null,"end_reason":"max_turns","tone":"annoyed","style":"typos","product":"washing machine","page":"returns","#,
+            r#""query_id":"returns/2","query":"Why?","model":"demo","seed":7,"demo":true,"#,
+            r#""provenance":{"program":"colloquy 0.1.0","recipe":"support","stage":"0123","model":"demo","model_hash":"cafe","profile":"f32","seed":7,"demo":true}}"#,
+            "\n"
+        );
+        assert_eq!(
+            (rows, String::from_utf8(bytes).unwrap().as_str()),
+            (1, expected)
+        );
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_read_leaves_the_old_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("messages.jsonl");
+        assert_eq!(
+            to_file::<io::Error>([Ok(conversation())], &provenance(), &path).unwrap(),
+            1
+        );
+        let before = std::fs::read(&path).unwrap();
+        let failed = to_file(
+            [Ok(conversation()), Err(io::Error::other("gone"))],
+            &provenance(),
+            &path,
+        )
+        .unwrap_err();
+        assert!(matches!(&failed, ExportError::Records(error) if error.to_string() == "gone"));
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+        let failed = to_file::<io::Error>(
+            [Ok(conversation())],
+            &provenance(),
+            &dir.path().join("no/such.jsonl"),
+        )
+        .unwrap_err();
+        assert!(failed.to_string().starts_with("cannot write "), "{failed}");
+    }
+}

@@ -1,0 +1,273 @@
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::HubError;
+
+/// The files of one model, all present.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelFiles {
+    pub dir: PathBuf,
+    pub config: PathBuf,
+    /// One, or all shards in order of their names.
+    pub weights: Vec<PathBuf>,
+    pub tokenizer: PathBuf,
+    pub tokenizer_config: Option<PathBuf>,
+    /// `chat_template.jinja`; where absent, `tokenizer_config` holds the template.
+    pub chat_template: Option<PathBuf>,
+    pub generation_config: Option<PathBuf>,
+    /// The commit, when it came from the Hugging Face cache.
+    pub commit: Option<String>,
+}
+
+/// Bytes hashed at a time: large enough for all lanes, small enough to share among threads.
+const PIECE_BYTES: u64 = 32 << 20;
+
+impl ModelFiles {
+    /// The model in a folder.
+    ///
+    /// # Errors
+    /// When the folder cannot be read, a file that a chat model needs is missing (all are named), a shard that the index
+    /// lists is missing, or a file is only a git-lfs pointer.
+    pub fn in_folder(folder: &Path, commit: Option<String>) -> Result<Self, HubError> {
+        let names = names(folder)?;
+        let file = |name: &str| names.contains(name).then(|| folder.join(name));
+        let (weights, mut missing) = weights(folder, &names)?;
+        let (config, tokenizer) = (file("config.json"), file("tokenizer.json"));
+        let (tokenizer_config, chat_template) =
+            (file("tokenizer_config.json"), file("chat_template.jinja"));
+        let mut lacks = |there: bool, what: &str| {
+            if !there {
+                missing.push(what.to_owned());
+            }
+        };
+        lacks(config.is_some(), "config.json");
+        lacks(tokenizer.is_some(), "tokenizer.json");
+        lacks(
+            tokenizer_config.is_some() || chat_template.is_some(),
+            "a chat template (chat_template.jinja, or tokenizer_config.json)",
+        );
+        match (config, tokenizer) {
+            (Some(config), Some(tokenizer)) if missing.is_empty() => {
+                for path in weights.iter().chain([&tokenizer, &config]) {
+                    refuse_pointer(path)?;
+                }
+                let generation_config = file("generation_config.json");
+                Ok(Self {
+                    dir: folder.to_owned(),
+                    config,
+                    weights,
+                    tokenizer,
+                    tokenizer_config,
+                    chat_template,
+                    generation_config,
+                    commit,
+                })
+            }
+            _ => Err(HubError::Incomplete {
+                folder: folder.to_owned(),
+                missing,
+                hint: hint(&names),
+            }),
+        }
+    }
+
+    /// All files, in a fixed order.
+    pub fn all(&self) -> impl Iterator<Item = &Path> {
+        let optional = [
+            &self.tokenizer_config,
+            &self.chat_template,
+            &self.generation_config,
+        ]
+        .into_iter()
+        .flatten();
+        [&self.config, &self.tokenizer]
+            .into_iter()
+            .chain(optional)
+            .chain(&self.weights)
+            .map(PathBuf::as_path)
+    }
+
+    /// The fingerprint of the whole content: names and bytes of every file, wherever the folder lies. Reads everything
+    /// once, with as many threads as given; the result does not depend on them.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn content_hash(&self, threads: usize) -> Result<String, HubError> {
+        let unreadable = |path: &Path, error: &std::io::Error| HubError::Read {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        };
+        let mut pieces = Vec::new();
+        let mut outer = blake3::Hasher::new();
+        for path in self.all() {
+            let length = path
+                .metadata()
+                .map_err(|error| unreadable(path, &error))?
+                .len();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            outer.update(format!("{name}\0{length}\0").as_bytes());
+            pieces
+                .extend((0..length.div_ceil(PIECE_BYTES)).map(|piece| (path, piece * PIECE_BYTES)));
+        }
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut hashes = Vec::new();
+            let mut buffer = Vec::new();
+            while let Some((path, from)) = pieces.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let hash = piece_hash(path, *from, &mut buffer)
+                    .map_err(|error| unreadable(path, &error))?;
+                hashes.push(((*path, *from), hash));
+            }
+            Ok(hashes)
+        };
+        let mut hashes = std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..threads.clamp(1, pieces.len().max(1)))
+                .map(|_| scope.spawn(work))
+                .collect();
+            let results = workers
+                .into_iter()
+                .map(|worker| worker.join().expect("a hashing thread does not panic"));
+            results.collect::<Result<Vec<_>, HubError>>()
+        })?
+        .concat();
+        hashes.sort_unstable_by_key(|(at, _)| *at);
+        for (_, hash) in hashes {
+            outer.update(hash.as_bytes());
+        }
+        Ok(outer.finalize().to_hex()[..16].to_owned())
+    }
+}
+
+fn piece_hash(path: &Path, from: u64, buffer: &mut Vec<u8>) -> std::io::Result<blake3::Hash> {
+    use std::io::{Seek, SeekFrom};
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(from))?;
+    buffer.clear();
+    file.take(PIECE_BYTES).read_to_end(buffer)?;
+    Ok(blake3::hash(buffer))
+}
+
+fn names(folder: &Path) -> Result<BTreeSet<String>, HubError> {
+    let unreadable = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::NotFound => HubError::NoFolder {
+            path: folder.to_owned(),
+        },
+        std::io::ErrorKind::NotADirectory => HubError::NotAFolder {
+            path: folder.to_owned(),
+        },
+        _ => HubError::Read {
+            path: folder.to_owned(),
+            reason: error.to_string(),
+        },
+    };
+    let mut names = BTreeSet::new();
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        // a link into the cache's blobs counts only while the blob is there
+        if entry.path().is_file() {
+            names.extend(entry.file_name().into_string().ok());
+        }
+    }
+    Ok(names)
+}
+
+/// The weight files, and what of them is missing.
+fn weights(
+    folder: &Path,
+    names: &BTreeSet<String>,
+) -> Result<(Vec<PathBuf>, Vec<String>), HubError> {
+    const ONE: &str = "model.safetensors";
+    const INDEX: &str = "model.safetensors.index.json";
+    if names.contains(ONE) {
+        return Ok((vec![folder.join(ONE)], Vec::new()));
+    }
+    if !names.contains(INDEX) {
+        return Ok((
+            Vec::new(),
+            vec![format!("weights ({ONE}, or {INDEX} with its shards)")],
+        ));
+    }
+    let path = folder.join(INDEX);
+    let malformed = |reason: String| HubError::Malformed {
+        path: path.clone(),
+        reason,
+    };
+    let text = std::fs::read(&path).map_err(|error| HubError::Read {
+        path: path.clone(),
+        reason: error.to_string(),
+    })?;
+    let index: serde_json::Value =
+        serde_json::from_slice(&text).map_err(|error| malformed(error.to_string()))?;
+    let map = index["weight_map"].as_object().ok_or_else(|| {
+        malformed("weight_map: expected an object of tensor names and files".to_owned())
+    })?;
+    let mut shards = BTreeSet::new();
+    for (tensor, shard) in map {
+        match shard.as_str() {
+            Some(shard)
+                if Path::new(shard).components().count() == 1 && !shard.contains(['/', '\\']) =>
+            {
+                shards.insert(shard)
+            }
+            _ => {
+                return Err(malformed(format!(
+                    "weight_map.{tensor}: expected the name of a file beside the index, found {shard}"
+                )));
+            }
+        };
+    }
+    if shards.is_empty() {
+        return Err(malformed("weight_map: it is empty".to_owned()));
+    }
+    let missing = shards
+        .iter()
+        .filter(|shard| !names.contains(**shard))
+        .map(|shard| format!("{shard} (a shard in {INDEX})"))
+        .collect();
+    Ok((
+        shards.into_iter().map(|shard| folder.join(shard)).collect(),
+        missing,
+    ))
+}
+
+/// What the folder seems to be instead.
+fn hint(names: &BTreeSet<String>) -> Option<String> {
+    let any = |ending: &str| names.iter().any(|name| name.ends_with(ending));
+    let safetensors = any(".safetensors");
+    let hint = if names.contains("adapter_config.json") {
+        "this is an adapter (LoRA); merge it into its base model first"
+    } else if !safetensors && any(".gguf") {
+        "GGUF files are not supported yet; get the original model with its safetensors"
+    } else if !safetensors && (any(".bin") || any(".pt") || any(".pth")) {
+        "pickled PyTorch weights are not read; get or convert to safetensors"
+    } else if !names.contains("tokenizer.json") && names.contains("tokenizer.model") {
+        "only the SentencePiece file is there; load the tokenizer in transformers and save it to get tokenizer.json"
+    } else {
+        return None;
+    };
+    Some(hint.to_owned())
+}
+
+fn refuse_pointer(path: &Path) -> Result<(), HubError> {
+    const START: &[u8] = b"version https://git-lfs";
+    let mut start = Vec::new();
+    let read =
+        File::open(path).and_then(|file| file.take(START.len() as u64).read_to_end(&mut start));
+    match read {
+        Err(error) => Err(HubError::Read {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        }),
+        Ok(_) if start == START => Err(HubError::LfsPointer {
+            path: path.to_owned(),
+        }),
+        Ok(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

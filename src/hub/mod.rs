@@ -1,0 +1,84 @@
+//! A model reference becomes local files: a folder, or `org/name` in the Hugging Face cache. Nothing here downloads.
+
+mod cache;
+mod files;
+mod reference;
+
+use std::path::PathBuf;
+
+pub use cache::CachePlaces;
+pub use files::ModelFiles;
+pub use reference::ModelRef;
+
+/// Why a reference leads to no model. Every message says what was looked for, where, and how to get it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HubError {
+    #[error(
+        "{reference:?} is no model reference: {reason}\n  hint: use a folder, org/name or org/name@revision"
+    )]
+    Reference { reference: String, reason: String },
+    #[error("{}: no such folder\n  hint: a model is a folder with config.json, *.safetensors and tokenizer.json, or org/name from the Hugging Face cache", path.display())]
+    NoFolder { path: PathBuf },
+    #[error("{} is a file; expected the folder it lies in", path.display())]
+    NotAFolder { path: PathBuf },
+    #[error("{}: GGUF files are not supported yet\n  hint: supported are folders in the Hugging Face layout: config.json, *.safetensors (F32, F16, BF16), tokenizer.json", path.display())]
+    Gguf { path: PathBuf },
+    #[error("{repo} is not on this machine: looked in {}{}\n  hint: on a connected machine run `hf download {repo}{}`, then copy the folder here, or set HF_HOME to where it lies", folder.display(), present(available), revision_flag(revision))]
+    NotCached {
+        repo: String,
+        revision: String,
+        folder: PathBuf,
+        available: Vec<String>,
+    },
+    #[error(
+        "{repo} is not on this machine, and no Hugging Face cache is known\n  hint: set HF_HOME, or give a folder"
+    )]
+    NoCache { repo: String },
+    #[error("{} is no whole model, it lacks: {}{}", folder.display(), missing.join("; "), hint_line(hint.as_deref()))]
+    Incomplete {
+        folder: PathBuf,
+        missing: Vec<String>,
+        hint: Option<String>,
+    },
+    #[error("{} is a git-lfs pointer, not the file itself\n  hint: run `git lfs pull` in that folder, or `hf download`", path.display())]
+    LfsPointer { path: PathBuf },
+    #[error("cannot read {}: {reason}", path.display())]
+    Read { path: PathBuf, reason: String },
+    #[error("{}: {reason}", path.display())]
+    Malformed { path: PathBuf, reason: String },
+}
+
+fn revision_flag(revision: &str) -> String {
+    if revision == "main" {
+        String::new()
+    } else {
+        format!(" --revision {revision}")
+    }
+}
+
+fn present(revisions: &[String]) -> String {
+    if revisions.is_empty() {
+        String::new()
+    } else {
+        format!(", which holds only the revisions {}", revisions.join(", "))
+    }
+}
+
+fn hint_line(hint: Option<&str>) -> String {
+    hint.map(|hint| format!("\n  hint: {hint}"))
+        .unwrap_or_default()
+}
+
+/// The files of a model.
+///
+/// # Errors
+/// When the reference is malformed, nothing lies where it points, or a file a chat model needs is missing.
+pub fn resolve(reference: &str, places: &CachePlaces) -> Result<ModelFiles, HubError> {
+    match ModelRef::parse(reference)? {
+        ModelRef::Folder(path) => ModelFiles::in_folder(&path, None),
+        ModelRef::Repo { repo, revision } => {
+            let (folder, commit) = cache::snapshot(places, &repo, &revision)?;
+            ModelFiles::in_folder(&folder, Some(commit))
+        }
+    }
+}

@@ -1,0 +1,148 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::record::Page;
+
+/// BM25's saturation and length weights (Robertson, Zaragoza 2009: the usual values).
+const K1: f64 = 1.2;
+const B: f64 = 0.75;
+
+/// Words that say nothing about the subject.
+const STOP_WORDS: &[&str] = &[
+    "a", "about", "after", "all", "also", "am", "an", "and", "any", "are", "as", "at", "be",
+    "been", "but", "by", "can", "could", "did", "do", "does", "for", "from", "get", "had", "has",
+    "have", "how", "i", "if", "in", "is", "it", "its", "just", "me", "my", "no", "not", "of", "on",
+    "once", "or", "our", "so", "that", "the", "their", "them", "then", "there", "they", "this",
+    "to", "until", "us", "was", "we", "were", "what", "when", "where", "which", "who", "why",
+    "will", "with", "would", "you", "your",
+];
+
+/// Indices of the paragraphs an agent gets to see for a query, in page order: all of them when the page fits, else the
+/// best by BM25 that fit together; at least one, even if that alone is over the budget.
+#[must_use]
+pub fn choose_passages(
+    page: &Page,
+    query: &str,
+    budget_tokens: usize,
+    count: impl Fn(&str) -> usize,
+) -> Vec<usize> {
+    let costs = costs(page, count);
+    if costs.iter().sum::<usize>() <= budget_tokens {
+        return (0..costs.len()).collect();
+    }
+    let scores = bm25(page, query);
+    let mut ranked: Vec<usize> = (0..costs.len()).collect();
+    ranked.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]).then(a.cmp(&b)));
+    let mut chosen = BTreeSet::new();
+    let mut used = 0;
+    for index in ranked {
+        if chosen.is_empty() || used + costs[index] <= budget_tokens {
+            used += costs[index];
+            chosen.insert(index);
+        }
+    }
+    chosen.into_iter().collect()
+}
+
+/// The page as runs of consecutive paragraphs within the budget, as even as whole paragraphs allow; a paragraph over
+/// the budget is a run of its own.
+#[must_use]
+pub fn chunks(page: &Page, budget_tokens: usize, count: impl Fn(&str) -> usize) -> Vec<Vec<usize>> {
+    let costs = costs(page, count);
+    let packed = pack(&costs, budget_tokens);
+    // The fewest runs, then the smallest budget that still needs no more of them: no leftover of one short paragraph.
+    let (mut low, mut high) = (0, budget_tokens);
+    while low < high {
+        let middle = low.midpoint(high);
+        if pack(&costs, middle).len() <= packed.len() {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    pack(&costs, high)
+}
+
+fn pack(costs: &[usize], budget_tokens: usize) -> Vec<Vec<usize>> {
+    let mut runs: Vec<Vec<usize>> = Vec::new();
+    let mut used = 0;
+    for (index, &cost) in costs.iter().enumerate() {
+        match runs.last_mut() {
+            Some(run) if used + cost <= budget_tokens => {
+                run.push(index);
+                used += cost;
+            }
+            _ => {
+                runs.push(vec![index]);
+                used = cost;
+            }
+        }
+    }
+    runs
+}
+
+/// Tokens of each paragraph with the line end that follows it.
+fn costs(page: &Page, count: impl Fn(&str) -> usize) -> Vec<usize> {
+    page.paragraphs
+        .iter()
+        .map(|paragraph| count(&paragraph.text) + 1)
+        .collect()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of words on a page")]
+fn bm25(page: &Page, query: &str) -> Vec<f64> {
+    let bags: Vec<BTreeMap<String, usize>> = page
+        .paragraphs
+        .iter()
+        .map(|p| bag(&format!("{} {}", p.heading, p.text)))
+        .collect();
+    let lengths: Vec<f64> = bags
+        .iter()
+        .map(|bag| bag.values().sum::<usize>() as f64)
+        .collect();
+    let total = bags.len() as f64;
+    let mean = (lengths.iter().sum::<f64>() / total).max(1.0);
+    let mut scores = vec![0.0; bags.len()];
+    for term in bag(query).keys() {
+        let holders = bags.iter().filter(|bag| bag.contains_key(term)).count() as f64;
+        let weight = (1.0 + (total - holders + 0.5) / (holders + 0.5)).ln();
+        for ((bag, length), score) in bags.iter().zip(&lengths).zip(&mut scores) {
+            let frequency = bag.get(term).copied().unwrap_or(0) as f64;
+            *score +=
+                weight * frequency * (K1 + 1.0) / (frequency + K1 * (1.0 - B + B * length / mean));
+        }
+    }
+    scores
+}
+
+fn bag(text: &str) -> BTreeMap<String, usize> {
+    let mut bag = BTreeMap::new();
+    for word in text.to_lowercase().split(|c: char| !c.is_alphanumeric()) {
+        if !word.is_empty() && !STOP_WORDS.contains(&word) {
+            *bag.entry(stem(word)).or_insert(0) += 1;
+        }
+    }
+    bag
+}
+
+/// The word without the commonest English endings, so that `returned`, `returning` and `returns` meet.
+pub(super) fn stem(word: &str) -> String {
+    let long_enough = |rest: &str| rest.chars().count() >= 3;
+    let strip = |ending: &str| word.strip_suffix(ending).filter(|rest| long_enough(rest));
+    if let Some(rest) = strip("ies") {
+        return format!("{rest}y");
+    }
+    let bare = ["ing", "ed", "es", "s"].iter().find_map(|ending| {
+        let stays = *ending == "s" && (word.ends_with("ss") || word.ends_with("us"));
+        if stays { None } else { strip(ending) }
+    });
+    let bare = bare.unwrap_or(word);
+    let mut letters: Vec<char> = bare.chars().collect();
+    if letters.len() > 3 && letters[letters.len() - 1] == letters[letters.len() - 2] && bare != word
+    {
+        letters.pop();
+    }
+    if letters.len() > 3 && letters.last() == Some(&'e') {
+        letters.pop();
+    }
+    letters.into_iter().collect()
+}

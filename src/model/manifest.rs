@@ -1,0 +1,33 @@
+//! What the program knows of a model beyond its own files: `colloquy.toml` in the model's folder, where there is one.
+
+use serde::Deserialize;
+
+/// A model's manifest. Every key may be left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Manifest {
+    /// For people.
+    pub name: Option<String>,
+    /// SPDX expression of the weights.
+    pub licence: Option<String>,
+    /// Terms of what the model writes; `UNKNOWN` in records and cards when no one said.
+    pub output_terms: Option<String>,
+    /// Marks a model for trying the pipeline only.
+    pub demo: bool,
+    /// `full` or `compact`.
+    pub prompt_pack: Option<String>,
+    /// The longest context to use, in tokens, when shorter than the model's own.
+    pub context_tokens: Option<usize>,
+    /// Room for help-page passages in a prompt, in tokens.
+    pub passage_tokens: Option<u32>,
+}
+
+impl Manifest {
+    /// Reads a manifest's text.
+    ///
+    /// # Errors
+    /// With line, column and what was expected.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        toml::from_str(text).map_err(|e| e.to_string().trim_end().to_owned())
+    }
+}

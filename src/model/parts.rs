@@ -1,0 +1,183 @@
+//! A model's files, read: what an engine is built from.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::template::{ChatTemplate, Day, TemplateError};
+use super::tokenizer::{Tokenizer, TokenizerError};
+use super::{Manifest, ModelSpec, SpecError, Weights, WeightsError};
+use crate::hub::{HubError, ModelFiles};
+
+/// What can be wrong with a model folder.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    #[error(transparent)]
+    Hub(#[from] HubError),
+    #[error("{}: {reason}", path.display())]
+    File { path: PathBuf, reason: String },
+    #[error("{}: {source}", path.display())]
+    Spec { path: PathBuf, source: SpecError },
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    #[error(transparent)]
+    Encode(#[from] super::EncodeError),
+    #[error("the model cannot be started: {0}")]
+    Start(String),
+}
+
+/// Everything of a model but its packed weights.
+pub struct ModelParts {
+    pub spec: ModelSpec,
+    pub config: Value,
+    pub generation: Option<Value>,
+    pub tokenizer: Arc<Tokenizer>,
+    /// `None` only where the caller said that it needs none.
+    pub template: Option<ChatTemplate>,
+    pub weights: Weights,
+    pub manifest: Manifest,
+    /// Hash over all files.
+    pub hash: String,
+}
+
+/// The files of the demo model, part of the program.
+macro_rules! demo_file {
+    ($name:literal) => {
+        include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/models/demo/", $name)).as_slice()
+    };
+}
+
+impl ModelParts {
+    /// Reads a model folder. `day` is what templates print as today's date; `template` says whether one is needed.
+    ///
+    /// # Errors
+    /// Names the file and what is wrong with it.
+    pub fn read(
+        files: &ModelFiles,
+        day: Day,
+        template: bool,
+        threads: usize,
+    ) -> Result<Self, ModelError> {
+        let (config_text, config) = json(&files.config)?;
+        let spec = ModelSpec::from_config(&config_text).map_err(|source| ModelError::Spec {
+            path: files.config.clone(),
+            source,
+        })?;
+        let generation = files
+            .generation_config
+            .as_deref()
+            .map(json)
+            .transpose()?
+            .map(|(_, value)| value);
+        let manifest_path = files.dir.join("colloquy.toml");
+        let manifest = match std::fs::read_to_string(&manifest_path) {
+            Ok(text) => Manifest::parse(&text).map_err(|reason| ModelError::File {
+                path: manifest_path,
+                reason,
+            })?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Manifest::default(),
+            Err(error) => {
+                return Err(ModelError::File {
+                    path: manifest_path,
+                    reason: error.to_string(),
+                });
+            }
+        };
+        let template = if template {
+            Some(ChatTemplate::load(&files.dir, day)?)
+        } else {
+            None
+        };
+        let tokenizer = Arc::new(Tokenizer::load(
+            &files.tokenizer,
+            files.tokenizer_config.as_deref(),
+        )?);
+        tokenizer.check_rows(spec.vocab_size)?;
+        let weights = Weights::open(&files.weights)?;
+        let hash = files.content_hash(threads)?;
+        Ok(Self {
+            spec,
+            config,
+            generation,
+            tokenizer,
+            template,
+            weights,
+            manifest,
+            hash,
+        })
+    }
+
+    /// The demo model.
+    ///
+    /// # Errors
+    /// When the program was built with files that do not belong together.
+    pub fn demo(day: Day) -> Result<Self, ModelError> {
+        let file = |name: &str, reason: String| ModelError::File {
+            path: Path::new("demo").join(name),
+            reason,
+        };
+        let parse = |name: &str, bytes: &[u8]| {
+            serde_json::from_slice::<Value>(bytes).map_err(|error| file(name, error.to_string()))
+        };
+        let (config_bytes, tokenizer_bytes) =
+            (demo_file!("config.json"), demo_file!("tokenizer.json"));
+        let config = parse("config.json", config_bytes)?;
+        let spec =
+            ModelSpec::from_config(&config.to_string()).map_err(|source| ModelError::Spec {
+                path: "demo/config.json".into(),
+                source,
+            })?;
+        let generation = parse(
+            "generation_config.json",
+            demo_file!("generation_config.json"),
+        )?;
+        let tokenizer_config = parse("tokenizer_config.json", demo_file!("tokenizer_config.json"))?;
+        let tokens: BTreeMap<String, String> = tokenizer_config
+            .as_object()
+            .into_iter()
+            .flatten()
+            .filter(|(key, _)| key.ends_with("_token"))
+            .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+            .collect();
+        let named: Vec<String> = tokens.values().cloned().collect();
+        let tokenizer = Tokenizer::from_bytes(tokenizer_bytes, &named)
+            .map_err(|e| file("tokenizer.json", e))?;
+        tokenizer.check_rows(spec.vocab_size)?;
+        let source = tokenizer_config["chat_template"]
+            .as_str()
+            .unwrap_or_default();
+        let template = ChatTemplate::new(source, tokens, day)?;
+        let manifest = std::str::from_utf8(demo_file!("manifest.toml"))
+            .map_err(|e| file("manifest.toml", e.to_string()))?;
+        let manifest = Manifest::parse(manifest).map_err(|e| file("manifest.toml", e))?;
+        let weights = demo_file!("model.safetensors");
+        let all =
+            [config_bytes, tokenizer_bytes, source.as_bytes(), weights].map(crate::hash::of_bytes);
+        Ok(Self {
+            spec,
+            config,
+            generation: Some(generation),
+            tokenizer: Arc::new(tokenizer),
+            template: Some(template),
+            weights: Weights::embedded("demo/model.safetensors", weights)?,
+            manifest,
+            hash: crate::hash::of_value(&all),
+        })
+    }
+}
+
+fn json(path: &Path) -> Result<(String, Value), ModelError> {
+    let file = |reason: String| ModelError::File {
+        path: path.to_owned(),
+        reason,
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| file(error.to_string()))?;
+    let value = serde_json::from_str(&text).map_err(|error| file(error.to_string()))?;
+    Ok((text, value))
+}

@@ -1,0 +1,48 @@
+//! Stages: each turns an input record, a random stream and a model into records.
+
+mod caller;
+mod calls;
+mod csv;
+mod queries;
+mod query_file;
+#[cfg(test)]
+mod query_tests;
+mod settings;
+mod support;
+#[cfg(test)]
+mod tests;
+
+pub use caller::Caller;
+pub use calls::{CallLog, CallLogError, CallOutcome, NoLog};
+pub use queries::{QueryContext, QuerySet, generate_queries};
+pub use query_file::{GivenQuery, QueryFileError, QueryFormat, parse_queries, read_queries};
+pub use settings::{QuerySettings, SupportSettings, passage_budget};
+pub use support::{Assignment, SupportContext, converse};
+
+use crate::engine::ChatError;
+use crate::prompt::PromptError;
+
+/// What ends a stage's work on one record.
+#[derive(Debug, thiserror::Error)]
+pub enum PipelineError {
+    /// A model call failed.
+    #[error("{key}: {source}")]
+    Chat { key: String, source: ChatError },
+    /// A call could not be written down; the run is over.
+    #[error(transparent)]
+    Log(#[from] CallLogError),
+    /// A prompt did not render.
+    #[error(transparent)]
+    Prompt(#[from] PromptError),
+    /// A remembered call is of another kind than the one now made under its key.
+    #[error(
+        "{key}: the journal holds another kind of call under this key; it was written by another version"
+    )]
+    OtherKind { key: String },
+    /// A reply that its grammar should have made impossible.
+    #[error("{key}: the reply does not have the form its grammar demands: {reason}")]
+    Form { key: String, reason: String },
+    /// None of the log-probabilities is a number.
+    #[error("{key}: no choice has a log-probability")]
+    NoChoice { key: String },
+}

@@ -1,0 +1,219 @@
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Caller, PipelineError, QuerySettings};
+use crate::engine::{Ask, ChatRole, Finish, Grammar, Session, View};
+use crate::knowledge::chunks;
+use crate::prompt::{PassageVar, Prompts, QueriesVars};
+use crate::record::{Page, Query};
+use crate::rng::Stream;
+
+/// Letters one question may have.
+const MAX_LETTERS: usize = 160;
+/// Tokens of a question at most, taking a token per letter and the quotes and comma around it.
+const QUESTION_TOKENS: usize = MAX_LETTERS + 4;
+/// Tokens of `{"queries": []}` and what a template adds.
+const FRAME_TOKENS: usize = 32;
+/// Asked at most this often for the same part of a page.
+const TRIES: u64 = 2;
+
+/// What writing questions needs.
+#[derive(Clone)]
+pub struct QueryContext {
+    pub caller: Caller,
+    pub prompts: Arc<Prompts>,
+    pub settings: Arc<QuerySettings>,
+    /// The run's root stream; each page draws below `q/<page>`.
+    pub root: Stream,
+}
+
+/// The questions of a page.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct QuerySet {
+    pub queries: Vec<Query>,
+    /// Questions that came empty, twice or not at all, before asking again.
+    pub dropped: usize,
+    /// How many are missing after asking again.
+    pub missing: usize,
+}
+
+/// Writes `count` questions that a page answers, spread over its parts.
+///
+/// # Errors
+/// When a call fails, cannot be written down, or gives something its grammar forbids.
+pub async fn generate_queries(
+    context: &QueryContext,
+    page: &Page,
+    count: usize,
+) -> Result<QuerySet, PipelineError> {
+    let model = context.caller.model();
+    let parts = chunks(page, context.settings.passage_tokens, |text| {
+        model.count_tokens(text)
+    });
+    let shares = spread(count, parts.len());
+    let mut found: Vec<Vec<String>> = vec![Vec::new(); parts.len()];
+    let mut seen = BTreeSet::new();
+    let mut dropped = 0;
+    for attempt in 0..TRIES {
+        for (index, (part, &share)) in parts.iter().zip(&shares).enumerate() {
+            if found[index].len() >= share {
+                continue;
+            }
+            let questions = ask(context, page, part, index, share, attempt).await?;
+            for question in questions {
+                if found[index].len() < share && seen.insert(normalised(&question)) {
+                    found[index].push(question);
+                }
+            }
+            if attempt == 0 {
+                dropped += share - found[index].len();
+            }
+        }
+    }
+    let texts: Vec<String> = found.into_iter().flatten().collect();
+    let missing = count - texts.len();
+    let query = |(n, text)| Query {
+        id: format!("{}/{n}", page.id),
+        page: page.id.clone(),
+        text,
+    };
+    Ok(QuerySet {
+        queries: texts.into_iter().enumerate().map(query).collect(),
+        dropped,
+        missing,
+    })
+}
+
+/// `count` over `parts` as evenly as it goes; when there are more parts than questions, those asked lie apart.
+fn spread(count: usize, parts: usize) -> Vec<usize> {
+    (0..parts)
+        .map(|part| count * (part + 1) / parts - count * part / parts)
+        .collect()
+}
+
+async fn ask(
+    context: &QueryContext,
+    page: &Page,
+    part: &[usize],
+    index: usize,
+    count: usize,
+    attempt: u64,
+) -> Result<Vec<String>, PipelineError> {
+    let (settings, model) = (&context.settings, context.caller.model());
+    let (system, user) = context.prompts.queries(&QueriesVars {
+        brand: &settings.brand,
+        language: &settings.language,
+        title: &page.title,
+        passages: PassageVar::of(page, part),
+        n: count,
+    })?;
+    let prompt_tokens = model.count_tokens(&system) + model.count_tokens(&user) + FRAME_TOKENS;
+    let most = count * QUESTION_TOKENS + FRAME_TOKENS;
+    let max_new_tokens = most
+        .min(model.context_tokens().saturating_sub(prompt_tokens))
+        .max(1);
+    let mut view = View::with_system(system);
+    view.push(ChatRole::User, user, Vec::new());
+    let key = format!("q/{}/{index}/{attempt}", page.id);
+    let session: Session = context
+        .caller
+        .open(&key, &[prompt_tokens + max_new_tokens])
+        .await?;
+    let ask = Ask {
+        view: &view,
+        tail: None,
+        max_new_tokens,
+        sampling: settings.sampling,
+        grammar: Some(Arc::new(Grammar::JsonSchema(schema(count)))),
+        stop: &[],
+        draw: context
+            .root
+            .child("q")
+            .child(&page.id)
+            .at(index as u64)
+            .at(attempt),
+    };
+    let completion = context.caller.reply(&session, &key, ask).await?;
+    if completion.finish == Finish::Truncated {
+        return Ok(Vec::new());
+    }
+    let list: List =
+        serde_json::from_str(&completion.text).map_err(|error| PipelineError::Form {
+            key,
+            reason: error.to_string(),
+        })?;
+    let tidy = |question: String| question.split_whitespace().collect::<Vec<_>>().join(" ");
+    Ok(list
+        .queries
+        .into_iter()
+        .map(tidy)
+        .filter(|question| !normalised(question).is_empty())
+        .collect())
+}
+
+#[derive(Deserialize)]
+struct List {
+    queries: Vec<String>,
+}
+
+/// Exactly `count` bounded strings, printed as the models were shown them.
+fn schema(count: usize) -> String {
+    json!({
+        "type": "object",
+        "properties": {
+            "queries": {
+                "type": "array",
+                "items": { "type": "string", "maxLength": MAX_LETTERS },
+                "minItems": count,
+                "maxItems": count,
+            }
+        },
+        "required": ["queries"],
+        "additionalProperties": false,
+        "x-guidance": { "whitespace_flexible": false, "item_separator": ", ", "key_separator": ": " },
+    })
+    .to_string()
+}
+
+/// What makes two questions the same: their words.
+fn normalised(text: &str) -> String {
+    let words = text
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty());
+    words.map(str::to_lowercase).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn questions_are_spread_over_the_page() {
+        assert_eq!(spread(7, 3), [2, 2, 3]);
+        assert_eq!(spread(2, 5), [0, 0, 1, 0, 1]);
+        assert_eq!(spread(4, 1), [4]);
+        for (count, parts) in [(0, 3), (15, 4), (3, 3), (1, 9)] {
+            assert_eq!(spread(count, parts).iter().sum::<usize>(), count);
+        }
+    }
+
+    #[test]
+    fn the_schema_is_exact_and_bounded() {
+        assert_eq!(
+            schema(2),
+            r#"{"type":"object","properties":{"queries":{"type":"array","items":{"type":"string","maxLength":160},"minItems":2,"maxItems":2}},"required":["queries"],"additionalProperties":false,"x-guidance":{"whitespace_flexible":false,"item_separator":", ","key_separator":": "}}"#
+        );
+    }
+
+    #[test]
+    fn questions_are_the_same_when_their_words_are() {
+        assert_eq!(
+            normalised("How long, exactly?"),
+            normalised("how long - EXACTLY")
+        );
+        assert_eq!(normalised("?!"), "");
+    }
+}

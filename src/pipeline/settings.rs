@@ -1,0 +1,110 @@
+use serde::{Deserialize, Serialize};
+
+use crate::dialogue::DecisionRule;
+use crate::engine::Sampling;
+use crate::prompt::Pack;
+use crate::record::Role;
+
+/// Tokens a word may take, and what a reply may have beyond its words. A reply cut off by its limit is over the word
+/// budget in any case, so the limit only has to be generous.
+const TOKENS_PER_WORD: usize = 3;
+const SPARE_TOKENS: usize = 16;
+
+/// What shapes a support conversation. Part of the stage's fingerprint.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SupportSettings {
+    pub brand: String,
+    /// The agent's name.
+    pub agent: String,
+    /// As prompts name it: `chat`, `e-mail`, `phone call`.
+    pub channel: String,
+    pub language: String,
+    /// Turns of both sides together, an end being decided after an agent's turn: no end before `min_turns`, no turn
+    /// beyond `max_turns`.
+    pub min_turns: usize,
+    pub max_turns: usize,
+    /// Words one turn may have.
+    pub customer_words: usize,
+    pub agent_words: usize,
+    pub customer_sampling: Sampling,
+    pub agent_sampling: Sampling,
+    /// How the customer's end decision is taken from its log-probabilities.
+    pub decision: DecisionRule,
+    /// Tokens of the page that the agent sees.
+    pub passage_tokens: usize,
+    /// Typing mistakes per turn of a customer whose style is `typos`.
+    pub typos_per_turn: usize,
+    /// Turn down what came out otherwise than planned.
+    pub keep_only_planned_outcome: bool,
+    /// Texts that end a reply.
+    pub stop: Vec<String>,
+}
+
+impl Default for SupportSettings {
+    fn default() -> Self {
+        Self {
+            brand: "Larkmoor".to_owned(),
+            agent: "Robin".to_owned(),
+            channel: "chat".to_owned(),
+            language: "English".to_owned(),
+            min_turns: 4,
+            max_turns: 12,
+            customer_words: 40,
+            agent_words: 60,
+            customer_sampling: Sampling::default(),
+            agent_sampling: Sampling::default(),
+            decision: DecisionRule::Draw { temperature: 1.0 },
+            passage_tokens: 170,
+            typos_per_turn: 3,
+            keep_only_planned_outcome: false,
+            stop: Vec::new(),
+        }
+    }
+}
+
+impl SupportSettings {
+    /// The word budget of one side's turn.
+    #[must_use]
+    pub fn max_words(&self, role: Role) -> usize {
+        match role {
+            Role::Customer => self.customer_words,
+            Role::Agent => self.agent_words,
+        }
+    }
+
+    /// The token limit of one side's reply.
+    #[must_use]
+    pub fn reply_tokens(&self, role: Role) -> usize {
+        self.max_words(role) * TOKENS_PER_WORD + SPARE_TOKENS
+    }
+
+    /// How one side's words are drawn.
+    #[must_use]
+    pub fn sampling(&self, role: Role) -> Sampling {
+        match role {
+            Role::Customer => self.customer_sampling,
+            Role::Agent => self.agent_sampling,
+        }
+    }
+}
+
+/// What shapes the questions written for a page. Part of the stage's fingerprint.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct QuerySettings {
+    pub brand: String,
+    pub language: String,
+    pub sampling: Sampling,
+    /// Tokens of the page that one call sees.
+    pub passage_tokens: usize,
+}
+
+/// Tokens of help page for a prompt when the recipe gives none: what the compact prompts were trained with, else a
+/// quarter of the context, which leaves room for the rules and a long conversation.
+#[must_use]
+pub fn passage_budget(pack: Pack, context_tokens: usize) -> usize {
+    const TRAINED: usize = 170;
+    match pack {
+        Pack::Compact => TRAINED.min(context_tokens / 4),
+        Pack::Full => context_tokens / 4,
+    }
+}

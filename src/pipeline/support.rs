@@ -1,0 +1,410 @@
+use std::sync::Arc;
+
+use super::{Caller, PipelineError, SupportSettings};
+use crate::augment::typos;
+use crate::dialogue::{Decision, Log, decide, end_choice, guards, project};
+use crate::engine::{Ask, ChatError, Completion, Finish, OPENER, Session};
+use crate::knowledge::choose_passages;
+use crate::prompt::{AgentVars, CustomerVars, PassageVar, Prompts};
+use crate::record::{
+    Case, Cell, Conversation, EndReason, GuardHit, Outcome, Page, Query, Rejected, Role, Style,
+    Turn, Verdict,
+};
+use crate::rng::Stream;
+
+/// Tokens a chat template may add to a message, reserved per turn.
+const MESSAGE_TOKENS: usize = 8;
+
+/// A reply that a guard turns down is made again this often.
+const REGENERATIONS: u64 = 1;
+
+/// At most every third word is mistyped, however many mistakes are asked for.
+const WORDS_PER_TYPO: usize = 3;
+
+/// What all conversations of a run share.
+#[derive(Clone)]
+pub struct SupportContext {
+    pub caller: Caller,
+    pub prompts: Arc<Prompts>,
+    pub settings: Arc<SupportSettings>,
+    /// The run's root stream; each conversation draws below its own id.
+    pub root: Stream,
+}
+
+/// What the plan asks of one try at one place.
+#[derive(Clone, Debug)]
+pub struct Assignment {
+    pub slot: u64,
+    pub attempt: u32,
+    pub cell: Cell,
+    pub case: Case,
+    pub query: Query,
+    pub page: Arc<Page>,
+}
+
+/// Lets a customer and an agent talk about one question until the customer ends it or something cuts it off.
+///
+/// # Errors
+/// When a call fails for another reason than a full context, or cannot be written down.
+pub async fn converse(
+    context: &SupportContext,
+    assignment: Assignment,
+) -> Result<Conversation, PipelineError> {
+    let mut talk = Talk::prepare(context, &assignment)?;
+    let session = context
+        .caller
+        .open(&talk.id, &talk.worst_case_tokens())
+        .await?;
+    let (outcome, end_reason, detail) = match talk.run(&session).await? {
+        Ended::ByCustomer(outcome) => (Some(outcome), EndReason::Customer, String::new()),
+        Ended::AtLimit(outcome) => (Some(outcome), EndReason::MaxTurns, String::new()),
+        Ended::Cut(detail) => (None, EndReason::GuardCut, detail),
+        Ended::Full(detail) => (None, EndReason::Context, detail),
+    };
+    let verdict = judge(
+        &context.settings,
+        assignment.cell.outcome,
+        outcome,
+        end_reason,
+        detail,
+        talk.log.len(),
+    );
+    let Talk {
+        id, passages, log, ..
+    } = talk;
+    Ok(Conversation {
+        id,
+        slot: assignment.slot,
+        attempt: assignment.attempt,
+        cell: assignment.cell,
+        case: assignment.case,
+        query_id: assignment.query.id,
+        query: assignment.query.text,
+        passages,
+        turns: log.into_turns(),
+        outcome,
+        end_reason,
+        verdict,
+    })
+}
+
+fn judge(
+    settings: &SupportSettings,
+    planned: Outcome,
+    outcome: Option<Outcome>,
+    end_reason: EndReason,
+    detail: String,
+    turns: usize,
+) -> Verdict {
+    let reject = |reason: &str, detail: String| Verdict::Reject {
+        reason: reason.to_owned(),
+        detail,
+    };
+    match outcome {
+        None => reject(end_reason.name(), detail),
+        Some(_) if turns < settings.min_turns => reject(
+            "too_short",
+            format!("{turns} turns, at least {}", settings.min_turns),
+        ),
+        Some(outcome) if settings.keep_only_planned_outcome && outcome != planned => {
+            reject("outcome", format!("{outcome}, planned {planned}"))
+        }
+        Some(_) => Verdict::Keep,
+    }
+}
+
+enum Ended {
+    ByCustomer(Outcome),
+    AtLimit(Outcome),
+    Cut(String),
+    Full(String),
+}
+
+/// Both sides' system message with and without what a speaker may say back.
+struct Side {
+    system: String,
+    instructions: String,
+}
+
+/// One conversation in the making.
+struct Talk<'a> {
+    context: &'a SupportContext,
+    assignment: &'a Assignment,
+    id: String,
+    draw: Stream,
+    passages: Vec<usize>,
+    customer: Side,
+    agent: Side,
+    status: String,
+    log: Log,
+}
+
+impl<'a> Talk<'a> {
+    fn prepare(
+        context: &'a SupportContext,
+        assignment: &'a Assignment,
+    ) -> Result<Self, PipelineError> {
+        let (settings, prompts, model) =
+            (&context.settings, &context.prompts, context.caller.model());
+        let page = &assignment.page;
+        let count = |text: &str| model.count_tokens(text);
+        let passages =
+            choose_passages(page, &assignment.query.text, settings.passage_tokens, count);
+        let agent = AgentVars {
+            agent: &settings.agent,
+            brand: &settings.brand,
+            channel: &settings.channel,
+            language: &settings.language,
+            max_words: settings.agent_words,
+            title: &page.title,
+            passages: PassageVar::of(page, &passages),
+        };
+        let case = &assignment.case;
+        let customer = CustomerVars {
+            name: &case.name,
+            brand: &settings.brand,
+            channel: &settings.channel,
+            language: &settings.language,
+            max_words: settings.customer_words,
+            query: &assignment.query.text,
+            tone: assignment.cell.tone,
+            style: assignment.cell.style,
+            outcome: assignment.cell.outcome,
+            item: &case.item,
+            order_id: &case.order_id,
+            order_date: &case.order_date,
+            price: &case.price,
+        };
+        let id = format!("c/{}/{}", assignment.slot, assignment.attempt);
+        Ok(Self {
+            draw: context.root.child(&id),
+            customer: Side {
+                system: prompts.customer(&customer)?,
+                instructions: prompts.customer(&customer.bare())?,
+            },
+            agent: Side {
+                system: prompts.agent(&agent)?,
+                instructions: prompts.agent(&agent.bare())?,
+            },
+            status: prompts.status(&settings.brand)?,
+            context,
+            assignment,
+            id,
+            passages,
+            log: Log::default(),
+        })
+    }
+
+    /// The longest the customer's and the agent's view can get.
+    fn worst_case_tokens(&self) -> [usize; 2] {
+        let (settings, model) = (&self.context.settings, self.context.caller.model());
+        // Mistyped words fall into more tokens than the model wrote them with.
+        let mistyped = if self.assignment.cell.style == Style::Typos {
+            2
+        } else {
+            1
+        };
+        let exchange = settings.reply_tokens(Role::Customer) * mistyped
+            + settings.reply_tokens(Role::Agent)
+            + 2 * MESSAGE_TOKENS;
+        let turns = exchange * settings.max_turns.div_ceil(2);
+        let aside =
+            model.count_tokens(&self.status) + model.count_tokens(OPENER) + 2 * MESSAGE_TOKENS;
+        [&self.customer, &self.agent]
+            .map(|side| model.count_tokens(&side.system) + MESSAGE_TOKENS + aside + turns)
+            .map(|tokens| tokens.min(model.context_tokens()))
+    }
+
+    async fn run(&mut self, session: &Session) -> Result<Ended, PipelineError> {
+        match self.exchange_turns(session).await {
+            Err(PipelineError::Chat {
+                key,
+                source: source @ ChatError::Context { .. },
+            }) => Ok(Ended::Full(format!("{key}: {source}"))),
+            result => result,
+        }
+    }
+
+    async fn exchange_turns(&mut self, session: &Session) -> Result<Ended, PipelineError> {
+        loop {
+            for speaker in [Role::Customer, Role::Agent] {
+                if let Err(hit) = self.speak(session, speaker).await? {
+                    let place = self.log.len() - 1;
+                    return Ok(Ended::Cut(format!(
+                        "{} turn {place}: {}",
+                        speaker.name(),
+                        hit.detail
+                    )));
+                }
+            }
+            if let Some(ended) = self.ending(session).await? {
+                return Ok(ended);
+            }
+        }
+    }
+
+    /// What the customer makes of the agent's last turn. `None` goes on.
+    async fn ending(&self, session: &Session) -> Result<Option<Ended>, PipelineError> {
+        let settings = &self.context.settings;
+        let turn = self.log.len();
+        let at_limit = turn + 2 > settings.max_turns;
+        if turn < settings.min_turns && !at_limit {
+            return Ok(None);
+        }
+        let key = format!("{}/status/{turn}/0", self.id);
+        let view = project(&self.customer.system, Role::Customer, &self.log);
+        let scores = self
+            .context
+            .caller
+            .choose(session, &key, &view, &self.status, Decision::WORDS)
+            .await?;
+        let draw = self.draw.child("status").at(turn as u64).at(0);
+        let no_choice = || PipelineError::NoChoice { key: key.clone() };
+        Ok(
+            match decide(&scores, settings.decision, draw).ok_or_else(no_choice)? {
+                Decision::End(outcome) => Some(Ended::ByCustomer(outcome)),
+                Decision::Continue if at_limit => {
+                    let outcome = end_choice(&scores, settings.decision, draw.child("limit"))
+                        .ok_or_else(no_choice)?;
+                    Some(Ended::AtLimit(outcome))
+                }
+                Decision::Continue => None,
+            },
+        )
+    }
+
+    /// One turn: made, looked at by the guards, made again if need be. `Err` is what cut it; the log then ends with an
+    /// empty turn that keeps the rejected replies.
+    async fn speak(
+        &mut self,
+        session: &Session,
+        speaker: Role,
+    ) -> Result<Result<(), GuardHit>, PipelineError> {
+        let turn = self.log.len();
+        let mut rejected: Vec<Rejected> = Vec::new();
+        for attempt in 0..=REGENERATIONS {
+            let completion = self.ask(session, speaker, turn, attempt).await?;
+            let text = completion.text.trim().to_owned();
+            let Some(hit) = self.guard(speaker, &text, completion.finish) else {
+                self.say(speaker, turn, text, completion, rejected);
+                return Ok(Ok(()));
+            };
+            rejected.push(Rejected { text, hit });
+        }
+        let hit = rejected
+            .last()
+            .map(|last| last.hit.clone())
+            .expect("at least one reply was made and turned down");
+        self.log.say(speaker, String::new(), Vec::new(), rejected);
+        Ok(Err(hit))
+    }
+
+    async fn ask(
+        &self,
+        session: &Session,
+        speaker: Role,
+        turn: usize,
+        attempt: u64,
+    ) -> Result<Completion, PipelineError> {
+        let settings = &self.context.settings;
+        let view = project(&self.side(speaker).system, speaker, &self.log);
+        let ask = Ask {
+            view: &view,
+            tail: None,
+            max_new_tokens: settings.reply_tokens(speaker),
+            sampling: settings.sampling(speaker),
+            grammar: None,
+            stop: &settings.stop,
+            draw: self.draw.child(speaker.name()).at(turn as u64).at(attempt),
+        };
+        let key = format!("{}/{}/{turn}/{attempt}", self.id, speaker.name());
+        self.context.caller.reply(session, &key, ask).await
+    }
+
+    fn guard(&self, speaker: Role, text: &str, finish: Finish) -> Option<GuardHit> {
+        let heard: Vec<&str> = self
+            .log
+            .turns()
+            .iter()
+            .filter(|turn| turn.speaker != speaker)
+            .map(|turn: &Turn| turn.text.as_str())
+            .collect();
+        let names = [
+            self.assignment.case.name.as_str(),
+            self.context.settings.agent.as_str(),
+        ];
+        let [own_name, other_name] = if speaker == Role::Customer {
+            names
+        } else {
+            [names[1], names[0]]
+        };
+        guards::check(&guards::Candidate {
+            speaker,
+            text,
+            truncated: finish == Finish::Truncated,
+            own: &self.log.said_by(speaker),
+            other: &heard,
+            instructions: &self.side(speaker).instructions,
+            own_name,
+            other_name,
+            max_words: self.context.settings.max_words(speaker),
+        })
+    }
+
+    fn say(
+        &mut self,
+        speaker: Role,
+        turn: usize,
+        text: String,
+        completion: Completion,
+        rejected: Vec<Rejected>,
+    ) {
+        if speaker == Role::Customer && self.assignment.cell.style == Style::Typos {
+            let count = self
+                .context
+                .settings
+                .typos_per_turn
+                .min(text.split_whitespace().count() / WORDS_PER_TYPO);
+            let edited = typos::apply(
+                &text,
+                count,
+                &self.facts(),
+                self.draw.child("typos").at(turn as u64),
+            );
+            if edited.edits > 0 {
+                self.log
+                    .say_edited(speaker, text, edited.text, edited.edits, rejected);
+                return;
+            }
+        }
+        // Ids stand for the whole reply; where white space was cut off they would not give the text back.
+        let tokens = if completion.text == text {
+            completion.tokens
+        } else {
+            Vec::new()
+        };
+        self.log.say(speaker, text, tokens, rejected);
+    }
+
+    /// What no rule engine may touch.
+    fn facts(&self) -> [&str; 8] {
+        let (case, settings) = (&self.assignment.case, &self.context.settings);
+        [
+            &case.name,
+            &case.item,
+            &case.order_id,
+            &case.order_date,
+            &case.price,
+            &self.assignment.cell.product,
+            &settings.brand,
+            &settings.agent,
+        ]
+    }
+
+    fn side(&self, role: Role) -> &Side {
+        match role {
+            Role::Customer => &self.customer,
+            Role::Agent => &self.agent,
+        }
+    }
+}

@@ -1,0 +1,49 @@
+use super::{Pack, Template};
+
+/// A template as it is compiled in.
+#[derive(Clone, Copy, Debug)]
+pub struct Embedded {
+    pub pack: Pack,
+    pub template: Template,
+    pub source: &'static str,
+}
+
+macro_rules! pack {
+    ($pack:expr, $folder:literal) => {
+        [
+            (
+                Template::Agent,
+                include_str!(concat!("../../prompts/", $folder, "/agent.j2")),
+            ),
+            (
+                Template::Customer,
+                include_str!(concat!("../../prompts/", $folder, "/customer.j2")),
+            ),
+            (
+                Template::Status,
+                include_str!(concat!("../../prompts/", $folder, "/status.j2")),
+            ),
+            (
+                Template::QueriesSystem,
+                include_str!(concat!("../../prompts/", $folder, "/queries_system.j2")),
+            ),
+            (
+                Template::Queries,
+                include_str!(concat!("../../prompts/", $folder, "/queries.j2")),
+            ),
+        ]
+        .map(|(template, source)| Embedded {
+            pack: $pack,
+            template,
+            source,
+        })
+    };
+}
+
+/// Every template that is compiled in, for `init` to write out and for [`super::Prompts`] to start from.
+#[must_use]
+pub fn embedded() -> Vec<Embedded> {
+    let mut all = Vec::from(pack!(Pack::Full, "full"));
+    all.extend(pack!(Pack::Compact, "compact"));
+    all
+}

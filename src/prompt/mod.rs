@@ -1,0 +1,157 @@
+//! Prompts: templates compiled in or taken from a folder, checked when loaded, rendered with typed variables.
+
+mod embedded;
+mod registry;
+#[cfg(test)]
+mod tests;
+mod variables;
+
+pub use embedded::{Embedded, embedded};
+pub use registry::{Prompts, Sample};
+pub use variables::{AgentVars, CustomerVars, PassageVar, QueriesVars};
+
+use std::path::PathBuf;
+
+/// A set of templates made for one kind of model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pack {
+    /// For instruct models.
+    Full,
+    /// For small models trained on exactly these lines.
+    Compact,
+}
+
+impl Pack {
+    /// Both packs.
+    pub const ALL: &[Self] = &[Self::Full, Self::Compact];
+
+    /// The name used in recipes, manifests and folders.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Compact => "compact",
+        }
+    }
+
+    /// The pack of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|pack| pack.name() == name)
+    }
+}
+
+/// A template of a pack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Template {
+    /// The agent's system message.
+    Agent,
+    /// The customer's system message.
+    Customer,
+    /// What joins the agent's turn when the customer decides whether to go on.
+    Status,
+    /// The system message for writing questions.
+    QueriesSystem,
+    /// The user message for writing questions.
+    Queries,
+}
+
+impl Template {
+    /// Every template of a pack.
+    pub const ALL: &[Self] = &[
+        Self::Agent,
+        Self::Customer,
+        Self::Status,
+        Self::QueriesSystem,
+        Self::Queries,
+    ];
+
+    /// Its file name.
+    #[must_use]
+    pub fn file(self) -> &'static str {
+        match self {
+            Self::Agent => "agent.j2",
+            Self::Customer => "customer.j2",
+            Self::Status => "status.j2",
+            Self::QueriesSystem => "queries_system.j2",
+            Self::Queries => "queries.j2",
+        }
+    }
+
+    /// The variables it may use.
+    #[must_use]
+    pub fn variables(self) -> &'static [&'static str] {
+        match self {
+            Self::Agent => &[
+                "agent",
+                "brand",
+                "channel",
+                "language",
+                "max_words",
+                "title",
+                "passages",
+            ],
+            Self::Customer => &[
+                "name",
+                "brand",
+                "channel",
+                "language",
+                "max_words",
+                "query",
+                "tone",
+                "style",
+                "outcome",
+                "item",
+                "order_id",
+                "order_date",
+                "price",
+            ],
+            Self::Status => &["brand"],
+            Self::QueriesSystem => &["brand", "language"],
+            Self::Queries => &["brand", "title", "passages", "n"],
+        }
+    }
+}
+
+/// Templates that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PromptError {
+    /// The folder of overrides is not there.
+    #[error("{path}: {source}; expected a folder with prompt templates (`agent.j2`, …)")]
+    Folder {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    /// A file in it has a name no template has.
+    #[error("{path}: no template has this name; {hint}")]
+    UnknownFile { path: PathBuf, hint: String },
+    /// A file cannot be read as text.
+    #[error("{path}: {source}")]
+    Unreadable {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    /// The template does not parse.
+    #[error("{template}:{line}: {reason}")]
+    Syntax {
+        template: String,
+        line: usize,
+        reason: String,
+    },
+    /// It asks for something it is not given.
+    #[error("{template}:{line}: unknown variable `{variable}`; {hint}")]
+    UnknownVariable {
+        template: String,
+        variable: String,
+        line: usize,
+        hint: String,
+    },
+    /// It failed when it was rendered.
+    #[error("{template}:{line}: {reason}")]
+    Render {
+        template: String,
+        line: usize,
+        reason: String,
+    },
+}

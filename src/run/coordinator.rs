@@ -1,0 +1,386 @@
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::OnceCell;
+use tokio::task::{JoinSet, LocalSet};
+
+use super::entry::{EntryRef, Failed, PageQueries};
+use super::event::{AttemptResult, Cancel, EventSink, Progress, RunEvent};
+use super::journal::Journal;
+use super::plan::{Slot, query_of};
+use super::replay::{NO_QUERIES, Replay, SlotState};
+use super::store::{RunDir, RunError, RunWriter};
+use crate::pipeline::{CallLog, CallLogError, CallOutcome};
+use crate::record::{Conversation, Query, Verdict};
+
+/// The memory of a run's calls, as it is handed to whoever makes the run's records.
+pub type SharedCallLog = Arc<dyn CallLog + Send + Sync>;
+
+/// Makes what a run is made of. What it gives may depend on its arguments only, never on when or beside what it is asked.
+/// Every model call goes through the [`SharedCallLog`] it was made with.
+pub trait Maker {
+    /// The questions of a page. Call keys begin with `q/<page>/`.
+    fn queries(&self, page: &str) -> impl Future<Output = Result<Vec<Query>, MakeError>>;
+
+    /// The conversation of a place, this attempt; its verdict says whether it is kept. Call keys begin with
+    /// [`conversation_id`](super::conversation_id) and a slash.
+    fn converse(
+        &self,
+        slot: &Slot,
+        attempt: u32,
+        query: &Query,
+    ) -> impl Future<Output = Result<Conversation, MakeError>>;
+}
+
+/// Why something was not made.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum MakeError {
+    /// This attempt fails, the next may not: the context overflowed, the grammar met a dead end. Counted under `reason`,
+    /// which is a word for statistics.
+    #[error("{reason}: {detail}")]
+    Failed { reason: String, detail: String },
+    /// Nothing more can be made: the engine has stopped, a call could not be recorded.
+    #[error("{0}")]
+    Fatal(Arc<dyn std::error::Error + Send + Sync>),
+}
+
+impl MakeError {
+    /// Nothing more can be made, because of this.
+    pub fn fatal(error: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Fatal(Arc::new(error))
+    }
+}
+
+impl From<CallLogError> for MakeError {
+    fn from(error: CallLogError) -> Self {
+        Self::fatal(error)
+    }
+}
+
+/// How a session of a run ended.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    pub dir: RunDir,
+    pub end: End,
+    pub progress: Progress,
+}
+
+/// Why a session of a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Every place of the plan is finished.
+    Complete,
+    /// Every place within the limit is.
+    Limit,
+    /// Someone wished to stop; what was unfinished goes on next time.
+    Interrupted,
+}
+
+/// Carries a run out: takes the unfinished places in plan order, up to `concurrency` at once, makes each until it is kept
+/// or out of attempts, and writes everything down. What is made does not depend on `concurrency`, nor on where an earlier
+/// session stopped. On `cancel`, live conversations are abandoned where they wait; their calls are not lost.
+///
+/// `maker` is given the memory of the run's calls. Runs on the current thread; call it from a current-thread runtime.
+///
+/// # Errors
+/// When something cannot be written, or the maker cannot go on. What was written before stays good.
+pub async fn carry_out<M: Maker + 'static>(
+    writer: RunWriter,
+    maker: impl FnOnce(SharedCallLog) -> M,
+    concurrency: usize,
+    events: EventSink,
+    cancel: &Cancel,
+) -> Result<Summary, RunError> {
+    let RunWriter {
+        dir,
+        journal,
+        replay,
+        ..
+    } = &writer;
+    let spec = &dir.manifest().spec;
+    let mut plan = super::Plan::new(spec, &dir.manifest().page_ids());
+    let state = |slot: u64| replay.state(slot, spec.max_attempts);
+    let places = spec.places();
+    let kept = (0..places)
+        .filter(|slot| matches!(state(*slot), SlotState::Kept { .. }))
+        .count() as u64;
+    let finished = (0..places)
+        .filter(|slot| state(*slot).is_finished())
+        .count() as u64;
+    let mut progress = Progress {
+        places,
+        finished,
+        kept,
+        ..Progress::default()
+    };
+    let pages = dir.manifest().pages.len() as u64;
+    events(&RunEvent::Started {
+        places,
+        finished,
+        kept,
+        pages,
+        pages_with_queries: replay.queries.len() as u64,
+    });
+    let shared = Rc::new(Shared::new(
+        maker,
+        dir,
+        Arc::clone(journal),
+        replay,
+        Arc::clone(&events),
+    ));
+
+    let work = async {
+        let mut live: JoinSet<Result<SlotEnd, RunError>> = JoinSet::new();
+        let result = loop {
+            while live.len() < concurrency.max(1) && !cancel.is_cancelled() {
+                let open = plan
+                    .by_ref()
+                    .take_while(|slot| slot.index < places)
+                    .find_map(|slot| match state(slot.index) {
+                        SlotState::Open { attempt } => Some((slot, attempt)),
+                        _ => None,
+                    });
+                let Some((slot, attempt)) = open else { break };
+                let shared = Rc::clone(&shared);
+                live.spawn_local(async move { shared.finish(&slot, attempt).await });
+            }
+            if cancel.is_cancelled() {
+                break Ok(End::Interrupted);
+            }
+            tokio::select! {
+                biased;
+                () = cancel.cancelled() => break Ok(End::Interrupted),
+                joined = live.join_next() => match joined {
+                    None => break Ok(if places < spec.count { End::Limit } else { End::Complete }),
+                    Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
+                    Some(Ok(Err(error))) => break Err(error),
+                    Some(Ok(Ok(end))) => {
+                        progress.finished += 1;
+                        progress.kept += u64::from(end.kept);
+                        progress.rejected += end.rejected;
+                        progress.live = live.len() as u64;
+                        progress.tokens = shared.calls.tokens.load(Ordering::Relaxed);
+                        events(&RunEvent::Progress(progress));
+                    }
+                },
+            }
+        };
+        live.shutdown().await;
+        result
+    };
+    let result = LocalSet::new().run_until(work).await;
+    let flushed = journal.flush();
+    // A failure to write is the cause of whatever else went wrong.
+    flushed?;
+    progress.live = 0;
+    progress.tokens = shared.calls.tokens.load(Ordering::Relaxed);
+    Ok(Summary {
+        end: result?,
+        progress,
+        dir: dir.clone(),
+    })
+}
+
+/// What the tasks of a run share.
+struct Shared<M> {
+    maker: M,
+    calls: Arc<Calls>,
+    journal: Arc<Journal>,
+    queries: BTreeMap<String, OnceCell<PageQueries>>,
+    events: EventSink,
+    seed: u64,
+    max_attempts: u32,
+}
+
+/// How a place ended.
+struct SlotEnd {
+    kept: bool,
+    rejected: u64,
+}
+
+impl<M: Maker> Shared<M> {
+    fn new(
+        maker: impl FnOnce(SharedCallLog) -> M,
+        dir: &RunDir,
+        journal: Arc<Journal>,
+        replay: &Replay,
+        events: EventSink,
+    ) -> Self {
+        let spec = &dir.manifest().spec;
+        let cell = |page: String| {
+            let known = replay.queries.get(&page).cloned();
+            (page, OnceCell::new_with(known))
+        };
+        let calls = Arc::new(Calls {
+            recalled: replay.calls.clone(),
+            journal: Arc::clone(&journal),
+            events: Arc::clone(&events),
+            tokens: AtomicU64::new(0),
+        });
+        let maker = maker(Arc::clone(&calls) as SharedCallLog);
+        let queries = dir.manifest().page_ids().into_iter().map(cell).collect();
+        Self {
+            maker,
+            calls,
+            journal,
+            queries,
+            events,
+            seed: spec.seed,
+            max_attempts: spec.max_attempts,
+        }
+    }
+
+    /// Makes a place until it is kept or out of attempts.
+    async fn finish(&self, slot: &Slot, first_attempt: u32) -> Result<SlotEnd, RunError> {
+        let queries = &self.queries(&slot.cell.page).await?.queries;
+        if queries.is_empty() {
+            let detail = format!("page {} has no queries", slot.cell.page);
+            self.fail(slot, first_attempt, NO_QUERIES.into(), detail)?;
+            return Ok(SlotEnd {
+                kept: false,
+                rejected: 1,
+            });
+        }
+        let query = &queries[query_of(self.seed, &slot.cell.page, slot.page_use, queries.len())];
+        let mut rejected = 0;
+        for attempt in first_attempt..self.max_attempts {
+            match self.maker.converse(slot, attempt, query).await {
+                Ok(conversation) => {
+                    debug_assert_eq!(
+                        (conversation.slot, conversation.attempt),
+                        (slot.index, attempt),
+                        "a conversation knows its place"
+                    );
+                    self.journal.append(EntryRef::Conversation(&conversation))?;
+                    let result = match &conversation.verdict {
+                        Verdict::Keep => AttemptResult::Kept,
+                        Verdict::Reject { reason, .. } => AttemptResult::Rejected {
+                            reason: reason.clone(),
+                        },
+                    };
+                    let kept = result == AttemptResult::Kept;
+                    let turns = conversation.turns.len();
+                    (self.events)(&RunEvent::ConversationFinished {
+                        slot: slot.index,
+                        attempt,
+                        turns,
+                        result,
+                    });
+                    if kept {
+                        return Ok(SlotEnd { kept, rejected });
+                    }
+                }
+                Err(MakeError::Failed { reason, detail }) => {
+                    self.fail(slot, attempt, reason, detail)?
+                }
+                Err(MakeError::Fatal(error)) => return Err(RunError::Fatal(error)),
+            }
+            rejected += 1;
+        }
+        Ok(SlotEnd {
+            kept: false,
+            rejected,
+        })
+    }
+
+    fn fail(
+        &self,
+        slot: &Slot,
+        attempt: u32,
+        reason: String,
+        detail: String,
+    ) -> Result<(), RunError> {
+        let failed = Failed {
+            slot: slot.index,
+            attempt,
+            reason,
+            detail,
+        };
+        self.journal.append(EntryRef::Failed(&failed))?;
+        let result = AttemptResult::Failed {
+            reason: failed.reason,
+        };
+        (self.events)(&RunEvent::ConversationFinished {
+            slot: slot.index,
+            attempt,
+            turns: 0,
+            result,
+        });
+        Ok(())
+    }
+
+    /// The queries of a page, made by the first place that needs them.
+    async fn queries(&self, page: &str) -> Result<&PageQueries, RunError> {
+        let make = || async {
+            let queries = match self.maker.queries(page).await {
+                Ok(queries) if queries.is_empty() => PageQueries {
+                    page: page.into(),
+                    queries,
+                    problem: Some("none were found".into()),
+                },
+                Ok(queries) => PageQueries {
+                    page: page.into(),
+                    queries,
+                    problem: None,
+                },
+                Err(error @ MakeError::Failed { .. }) => PageQueries {
+                    page: page.into(),
+                    queries: Vec::new(),
+                    problem: Some(error.to_string()),
+                },
+                Err(MakeError::Fatal(error)) => return Err(RunError::Fatal(error)),
+            };
+            self.journal.append(EntryRef::Queries(&queries))?;
+            let PageQueries {
+                page,
+                queries: list,
+                problem,
+            } = &queries;
+            (self.events)(&RunEvent::PageQueries {
+                page: page.clone(),
+                queries: list.len(),
+                problem: problem.clone(),
+            });
+            Ok(queries)
+        };
+        self.queries
+            .get(page)
+            .expect("the plan names pages of the run only")
+            .get_or_try_init(make)
+            .await
+    }
+}
+
+/// The journal as the pipeline sees it.
+struct Calls {
+    /// What earlier sessions left unfinished.
+    recalled: BTreeMap<String, CallOutcome>,
+    journal: Arc<Journal>,
+    events: EventSink,
+    tokens: AtomicU64,
+}
+
+impl CallLog for Calls {
+    fn recall(&self, key: &str) -> Option<CallOutcome> {
+        self.recalled.get(key).cloned()
+    }
+
+    fn record(&self, key: &str, outcome: &CallOutcome) -> Result<(), CallLogError> {
+        self.journal
+            .append(EntryRef::Call { key, outcome })
+            .map_err(|error| CallLogError(error.to_string()))?;
+        if let CallOutcome::Reply(reply) = outcome {
+            let tokens = reply.tokens.len();
+            self.tokens.fetch_add(tokens as u64, Ordering::Relaxed);
+            (self.events)(&RunEvent::TokensGenerated {
+                tokens,
+                prompt_tokens: reply.prompt_tokens,
+                reused_tokens: reply.reused_tokens,
+            });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,162 @@
+use serde::{Deserialize, Serialize};
+
+use crate::pipeline::CallOutcome;
+use crate::record::{Conversation, Query};
+
+/// The version of the journal's lines.
+pub const JOURNAL_VERSION: u32 = 1;
+
+/// What a line of the journal holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Entry {
+    /// The first line of a journal.
+    Start {
+        /// [`JOURNAL_VERSION`] of the writer.
+        journal: u32,
+        /// `colloquy <version>` of the writer.
+        program: String,
+        /// The fingerprint of the run.
+        run: String,
+    },
+    /// What a model call gave; written before anything reads it.
+    Call { key: String, outcome: CallOutcome },
+    /// The questions of a page, complete.
+    Queries(PageQueries),
+    /// A finished conversation, kept or turned down.
+    Conversation(Box<Conversation>),
+    /// An attempt that could not become a conversation.
+    Failed(Failed),
+}
+
+/// The questions of a page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PageQueries {
+    pub page: String,
+    /// None when they could not be made; the page's places in the plan stay empty then.
+    pub queries: Vec<Query>,
+    /// Why there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+/// An attempt that could not become a conversation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failed {
+    pub slot: u64,
+    pub attempt: u32,
+    pub reason: String,
+    pub detail: String,
+}
+
+/// An [`Entry`] to write, borrowed; the same bytes.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum EntryRef<'a> {
+    Start {
+        journal: u32,
+        program: &'a str,
+        run: &'a str,
+    },
+    Call {
+        key: &'a str,
+        outcome: &'a CallOutcome,
+    },
+    Queries(&'a PageQueries),
+    Conversation(&'a Conversation),
+    Failed(&'a Failed),
+}
+
+/// One line: checksum of the JSON in eight hex digits, a space, the JSON, a line end.
+pub(super) fn to_line(entry: EntryRef<'_>) -> Vec<u8> {
+    let mut line = b"00000000 ".to_vec();
+    serde_json::to_writer(&mut line, &entry).expect("plain data serialises to JSON");
+    let checksum = format!("{:08x}", crc32fast::hash(&line[9..]));
+    line[..8].copy_from_slice(checksum.as_bytes());
+    line.push(b'\n');
+    line
+}
+
+/// The JSON of a line without its line end, if the checksum is right.
+pub(super) fn checked(line: &[u8]) -> Option<&[u8]> {
+    let (head, json) = line.split_at_checked(9)?;
+    (head[8] == b' ' && head[..8] == *format!("{:08x}", crc32fast::hash(json)).as_bytes())
+        .then_some(json)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Completion, Finish};
+
+    #[test]
+    fn borrowed_and_owned_entries_are_the_same_bytes() {
+        let completion = Completion {
+            tokens: vec![1, 2],
+            text: "a\n\"b\" £".into(),
+            finish: Finish::Stopped,
+            prompt_tokens: 0,
+            reused_tokens: 0,
+        };
+        let outcome = CallOutcome::Reply(completion);
+        let queries = PageQueries {
+            page: "p".into(),
+            queries: Vec::new(),
+            problem: Some("none".into()),
+        };
+        let failed = Failed {
+            slot: 1,
+            attempt: 2,
+            reason: "r".into(),
+            detail: "d".into(),
+        };
+        for (owned, borrowed) in [
+            (
+                Entry::Call {
+                    key: "k".into(),
+                    outcome: outcome.clone(),
+                },
+                EntryRef::Call {
+                    key: "k",
+                    outcome: &outcome,
+                },
+            ),
+            (Entry::Queries(queries.clone()), EntryRef::Queries(&queries)),
+            (Entry::Failed(failed.clone()), EntryRef::Failed(&failed)),
+            (
+                Entry::Start {
+                    journal: 1,
+                    program: "p".into(),
+                    run: "r".into(),
+                },
+                EntryRef::Start {
+                    journal: 1,
+                    program: "p",
+                    run: "r",
+                },
+            ),
+        ] {
+            let line = to_line(borrowed);
+            let json = checked(line.strip_suffix(b"\n").unwrap()).unwrap();
+            assert_eq!(json, serde_json::to_vec(&owned).unwrap());
+            assert_eq!(serde_json::from_slice::<Entry>(json).unwrap(), owned);
+            assert!(!json.contains(&b'\n'));
+        }
+    }
+
+    #[test]
+    fn any_changed_byte_is_noticed() {
+        let line = to_line(EntryRef::Start {
+            journal: 1,
+            program: "p",
+            run: "r",
+        });
+        let line = line.strip_suffix(b"\n").unwrap();
+        for at in 0..line.len() {
+            let mut bad = line.to_vec();
+            bad[at] ^= 1;
+            assert_eq!(checked(&bad), None, "byte {at}");
+            assert_eq!(checked(&line[..at]), None, "cut at {at}");
+        }
+    }
+}

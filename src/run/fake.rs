@@ -1,0 +1,249 @@
+//! A maker for tests: deterministic words from keys, restless scheduling, rejections and failures.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::rc::Rc;
+
+use super::{
+    Cancel, End, Inputs, MakeError, Maker, Manifest, PageMark, RunDir, RunError, RunWriter,
+    SharedCallLog, Slot, carry_out, conversation_id, no_events,
+};
+use crate::engine::{Completion, Finish, ModelIdentity};
+use crate::export;
+use crate::pipeline::CallOutcome;
+use crate::record::{Conversation, EndReason, Query, Role, Turn, Verdict};
+use crate::rng::Stream;
+use crate::settings::{Environment, Overrides, RecipeText, RunSpec, Stage, resolve};
+
+pub(super) fn spec(extra: &str) -> RunSpec {
+    let recipe = RecipeText::from_file(Path::new("fake.toml"), format!("model = 'm'\n{extra}"));
+    resolve(
+        &recipe,
+        &Overrides::default(),
+        &Environment::from_lookup(|_| None),
+    )
+    .unwrap()
+    .spec
+}
+
+pub(super) fn manifest(spec: &RunSpec) -> Manifest {
+    let model = ModelIdentity {
+        reference: "m".into(),
+        hash: "cafe".into(),
+        profile: "f32".into(),
+        licence: "UNKNOWN".into(),
+        demo: true,
+        prompt_pack: "compact".into(),
+    };
+    let pages = ["returns", "a/b", "empty", "warranty"]
+        .map(|id| PageMark {
+            id: id.into(),
+            hash: format!("hash of {id}"),
+        })
+        .to_vec();
+    let prompts = BTreeMap::from([(
+        Stage::Conversations,
+        BTreeMap::from([("agent".to_owned(), "1".to_owned())]),
+    )]);
+    Manifest::new(
+        spec,
+        Inputs {
+            model,
+            pages,
+            given_queries: None,
+            prompts,
+        },
+    )
+}
+
+#[derive(Clone, Default)]
+pub(super) struct Fake {
+    /// Schedules, never content.
+    pub(super) restless: u64,
+    /// Utters the wish to stop at this many model calls.
+    pub(super) stop_after: Option<u64>,
+    /// The engine is gone after this many.
+    pub(super) die_after: Option<u64>,
+    pub(super) calls: Rc<Cell<u64>>,
+    pub(super) asked: Rc<RefCell<BTreeSet<String>>>,
+    /// Keys that were asked again although their answer was written down.
+    pub(super) again: Rc<RefCell<Vec<String>>>,
+    pub(super) cancel: Cancel,
+}
+
+impl Fake {
+    pub(super) fn restless(restless: u64) -> Self {
+        Self {
+            restless,
+            ..Self::default()
+        }
+    }
+
+    /// The maker of one session.
+    pub(super) fn with(&self, calls: SharedCallLog) -> FakeMaker {
+        FakeMaker {
+            fake: self.clone(),
+            calls,
+        }
+    }
+
+    async fn say(&self, key: &str, calls: &SharedCallLog) -> Result<Completion, MakeError> {
+        if let Some(CallOutcome::Reply(reply)) = calls.recall(key) {
+            return Ok(reply);
+        }
+        let mood = Stream::root(self.restless).child(key);
+        for _ in 0..mood.below(0, 5) {
+            tokio::task::yield_now().await;
+        }
+        self.calls.set(self.calls.get() + 1);
+        if self.die_after.is_some_and(|last| self.calls.get() > last) {
+            return Err(MakeError::fatal(std::io::Error::other(
+                "the engine has stopped",
+            )));
+        }
+        if !self.asked.borrow_mut().insert(key.to_owned()) {
+            self.again.borrow_mut().push(key.to_owned());
+        }
+        let draw = Stream::root(1).child(key);
+        let tokens: Vec<u32> = (1..=1 + draw.below(0, 4))
+            .map(|at| u32::try_from(draw.bits(at as u64) % 999).unwrap())
+            .collect();
+        let text = format!("{key} \"says\" {tokens:?} £\n");
+        let reply = Completion {
+            tokens,
+            text,
+            finish: Finish::Accepted,
+            prompt_tokens: 3,
+            reused_tokens: 1,
+        };
+        calls.record(key, &CallOutcome::Reply(reply.clone()))?;
+        if self.stop_after == Some(self.calls.get()) {
+            self.cancel.cancel();
+            tokio::task::yield_now().await;
+        }
+        Ok(reply)
+    }
+}
+
+/// A [`Fake`] with the memory of a run.
+pub(super) struct FakeMaker {
+    fake: Fake,
+    calls: SharedCallLog,
+}
+
+impl Maker for FakeMaker {
+    async fn queries(&self, page: &str) -> Result<Vec<Query>, MakeError> {
+        if page == "empty" {
+            return Err(MakeError::Failed {
+                reason: "no_facts".into(),
+                detail: "the page says nothing".into(),
+            });
+        }
+        let mut queries = Vec::new();
+        for call in 0..2 {
+            let reply = self
+                .fake
+                .say(&format!("q/{page}/{call}"), &self.calls)
+                .await?;
+            queries.push(Query {
+                id: format!("{page}/{call}"),
+                page: page.into(),
+                text: reply.text,
+            });
+        }
+        Ok(queries)
+    }
+
+    async fn converse(
+        &self,
+        slot: &Slot,
+        attempt: u32,
+        query: &Query,
+    ) -> Result<Conversation, MakeError> {
+        let id = conversation_id(slot.index, attempt);
+        let draw = Stream::root(2).child(&id);
+        let mut turns = Vec::new();
+        for turn in 0..2 + draw.below(0, 3) {
+            let speaker = if turn % 2 == 0 {
+                Role::Customer
+            } else {
+                Role::Agent
+            };
+            let reply = self
+                .fake
+                .say(&format!("{id}/{}/{turn}/0", speaker.name()), &self.calls)
+                .await?;
+            turns.push(Turn {
+                speaker,
+                text: reply.text,
+                tokens: reply.tokens,
+                edits: 0,
+                rejected: Vec::new(),
+            });
+        }
+        if draw.unit(1) < 0.2 {
+            return Err(MakeError::Failed {
+                reason: "context".into(),
+                detail: "too long".into(),
+            });
+        }
+        let kept = draw.unit(2) < 0.6;
+        let verdict = if kept {
+            Verdict::Keep
+        } else {
+            Verdict::Reject {
+                reason: "echo".into(),
+                detail: "x".into(),
+            }
+        };
+        Ok(Conversation {
+            id,
+            slot: slot.index,
+            attempt,
+            cell: slot.cell.clone(),
+            case: slot.case.clone(),
+            query_id: query.id.clone(),
+            query: query.text.clone(),
+            passages: vec![0, 2],
+            turns,
+            outcome: Some(slot.cell.outcome),
+            end_reason: EndReason::Customer,
+            verdict,
+        })
+    }
+}
+
+/// Opens the run in `runs` and carries it on.
+pub(super) fn session(
+    runs: &Path,
+    spec: &RunSpec,
+    fake: &Fake,
+    concurrency: usize,
+) -> Result<(RunDir, End), RunError> {
+    let writer = RunWriter::open(runs, manifest(spec))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let summary = runtime.block_on(carry_out(
+        writer,
+        |calls| fake.with(calls),
+        concurrency,
+        no_events(),
+        &fake.cancel,
+    ))?;
+    Ok((summary.dir, summary.end))
+}
+
+pub(super) fn exported(dir: &RunDir) -> String {
+    let replay = dir.replay().unwrap();
+    let mut bytes = Vec::new();
+    export::to_writer(
+        dir.kept(&replay).unwrap(),
+        &dir.provenance(),
+        Path::new("memory"),
+        &mut bytes,
+    )
+    .unwrap();
+    String::from_utf8(bytes).unwrap()
+}

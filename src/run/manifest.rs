@@ -1,0 +1,225 @@
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::plan::PLAN_VERSION;
+use super::store::RunError;
+use crate::engine::ModelIdentity;
+use crate::record::RECORD_VERSION;
+use crate::settings::{Keys, RunSpec, Stage, diff_keys};
+use crate::{fsio, hash};
+
+/// The version of a run folder's layout and of `run.json`.
+pub const RUN_FORMAT: u32 = 1;
+
+/// The version of the rules that turn replies into records (guards, endings, typos). Raise it when the same replies would
+/// become other bytes: a run made under other rules is then a run of its own.
+pub const RULES_VERSION: u32 = 1;
+
+/// The program's name in records.
+pub const PROGRAM: &str = concat!("colloquy ", env!("CARGO_PKG_VERSION"));
+
+/// A page of the run.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PageMark {
+    pub id: String,
+    /// Of its content.
+    pub hash: String,
+}
+
+/// What a run depends on beside its recipe, by content.
+#[derive(Clone, Debug)]
+pub struct Inputs {
+    pub model: ModelIdentity,
+    pub pages: Vec<PageMark>,
+    /// The hash of the file in `queries.from`.
+    pub given_queries: Option<String>,
+    /// Hashes of the templates each stage renders, by template name.
+    pub prompts: BTreeMap<Stage, BTreeMap<String, String>>,
+}
+
+/// `run.json`: what a run is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// [`RUN_FORMAT`].
+    pub format: u32,
+    /// The program that made the run's folder.
+    pub program: String,
+    pub name: String,
+    /// As it was when the run began; rows name it so.
+    pub model: ModelIdentity,
+    /// In plan order.
+    pub pages: Vec<PageMark>,
+    /// Per stage: everything its records depend on, and the fingerprint of that.
+    pub stages: BTreeMap<Stage, StageMark>,
+    /// How the run was last carried out.
+    pub operational: Keys,
+    /// The whole of the settings, as last given.
+    pub spec: RunSpec,
+}
+
+/// What a stage's records depend on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StageMark {
+    pub fingerprint: String,
+    pub keys: Keys,
+}
+
+impl Manifest {
+    /// The manifest of a run to be.
+    #[must_use]
+    pub fn new(spec: &RunSpec, inputs: Inputs) -> Self {
+        let Inputs {
+            model,
+            mut pages,
+            given_queries,
+            prompts,
+        } = inputs;
+        pages.sort();
+        let mark = |stage: Stage, parents: &[(&str, Value)]| {
+            let mut keys = spec.content_keys(stage);
+            keys.extend(
+                parents
+                    .iter()
+                    .map(|(path, value)| ((*path).to_owned(), value.clone())),
+            );
+            keys.insert("model".into(), model.hash.clone().into());
+            keys.insert("model.profile".into(), model.profile.clone().into());
+            keys.insert("versions.record".into(), RECORD_VERSION.into());
+            keys.insert("versions.rules".into(), RULES_VERSION.into());
+            let prompts = prompts.get(&stage).into_iter().flatten();
+            keys.extend(
+                prompts.map(|(name, hash)| (format!("prompts.{name}"), hash.clone().into())),
+            );
+            StageMark {
+                fingerprint: hash::of_value(&keys),
+                keys,
+            }
+        };
+        let queries = mark(
+            Stage::Queries,
+            &[
+                ("pages", hash::of_value(&pages).into()),
+                ("queries.from", given_queries.into()),
+            ],
+        );
+        let parents = [
+            (QUERIES_PARENT, Value::from(queries.fingerprint.clone())),
+            ("versions.plan", PLAN_VERSION.into()),
+        ];
+        let conversations = mark(Stage::Conversations, &parents);
+        Self {
+            format: RUN_FORMAT,
+            program: PROGRAM.into(),
+            name: spec.name.clone(),
+            stages: BTreeMap::from([
+                (Stage::Queries, queries),
+                (Stage::Conversations, conversations),
+            ]),
+            operational: spec.operational_keys(),
+            model,
+            pages,
+            spec: spec.clone(),
+        }
+    }
+
+    /// The fingerprint of a stage.
+    #[must_use]
+    pub fn fingerprint(&self, stage: Stage) -> &str {
+        self.stages.get(&stage).map_or("", |mark| &mark.fingerprint)
+    }
+
+    /// The name of the run's folder.
+    #[must_use]
+    pub fn folder_name(&self) -> String {
+        let fingerprint = self.fingerprint(Stage::Conversations);
+        format!("{}-{}", self.name, &fingerprint[..fingerprint.len().min(8)])
+    }
+
+    /// The ids of the pages, in plan order.
+    #[must_use]
+    pub fn page_ids(&self) -> Vec<String> {
+        self.pages.iter().map(|page| page.id.clone()).collect()
+    }
+
+    /// What keeps two runs from being one: the names of the content keys that differ.
+    #[must_use]
+    pub fn changed_keys(&self, newer: &Self) -> Vec<String> {
+        let mut changed = Vec::new();
+        for stage in [Stage::Queries, Stage::Conversations] {
+            let keys = |manifest: &Self| {
+                manifest
+                    .stages
+                    .get(&stage)
+                    .map(|mark| mark.keys.clone())
+                    .unwrap_or_default()
+            };
+            changed.extend(diff_keys(&keys(self), &keys(newer)));
+        }
+        // It only says that something of the queries changed, and that is named itself.
+        changed.retain(|key| key != QUERIES_PARENT);
+        changed.sort();
+        changed.dedup();
+        changed
+    }
+
+    /// Reads a `run.json`.
+    ///
+    /// # Errors
+    /// When it cannot be read, was written by a later version, or is not a manifest.
+    pub fn read(path: &Path) -> Result<Self, RunError> {
+        /// What every version of the format has.
+        #[derive(Deserialize)]
+        struct Head {
+            format: u32,
+            program: String,
+        }
+        let bytes = std::fs::read(path).map_err(|source| RunError::io("read", path, source))?;
+        let broken = |error: serde_json::Error| RunError::NotAManifest {
+            path: path.to_owned(),
+            message: error.to_string(),
+        };
+        let head: Head = serde_json::from_slice(&bytes).map_err(broken)?;
+        if head.format > RUN_FORMAT {
+            return Err(RunError::NewerFormat {
+                path: path.to_owned(),
+                program: head.program,
+                found: head.format,
+            });
+        }
+        serde_json::from_slice(&bytes).map_err(broken)
+    }
+
+    /// Writes it, whole or not at all.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, path: &Path) -> Result<(), RunError> {
+        let mut bytes = serde_json::to_vec_pretty(self).expect("plain data serialises to JSON");
+        bytes.push(b'\n');
+        fsio::write_atomically(path, &bytes).map_err(|source| RunError::io("write", path, source))
+    }
+}
+
+/// The key by which conversations depend on queries.
+const QUERIES_PARENT: &str = "stage.queries";
+
+/// The manifest of every readable run in a folder of runs, with its path, in path order.
+pub(super) fn manifests_in(runs: &Path) -> Vec<(PathBuf, Manifest)> {
+    let mut folders: Vec<PathBuf> = std::fs::read_dir(runs)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        .collect();
+    folders.sort();
+    folders
+        .into_iter()
+        .filter_map(|folder| Some((folder.clone(), Manifest::read(&folder.join(RUN_FILE)).ok()?)))
+        .collect()
+}
+
+/// The manifest's file in a run folder.
+pub(super) const RUN_FILE: &str = "run.json";

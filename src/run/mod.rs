@@ -1,0 +1,41 @@
+//! A run: its plan, its folder, its journal, and the one who carries it out. Knows records and their places, not how text
+//! is made.
+//!
+//! The journal is the truth. It is append-only, one process writes it, and a unit is done when its line is there. Whatever
+//! interrupts a run, the next session reads the journal, takes back the calls of what was unfinished, and ends with the
+//! bytes an undisturbed run would have.
+
+mod case;
+mod coordinator;
+mod entry;
+mod event;
+mod journal;
+mod lock;
+mod manifest;
+mod plan;
+mod quota;
+mod replay;
+mod status;
+mod store;
+
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod journal_tests;
+#[cfg(test)]
+mod plan_tests;
+#[cfg(test)]
+mod run_tests;
+
+pub use coordinator::{End, MakeError, Maker, SharedCallLog, Summary, carry_out};
+pub use entry::{Entry, Failed, JOURNAL_VERSION, PageQueries};
+pub use event::{AttemptResult, Cancel, EventSink, Progress, RunEvent, no_events};
+pub use journal::{Journal, JournalError, Sink, read_entry, read_journal};
+pub use lock::{Holder, RunLock};
+pub use manifest::{Inputs, Manifest, PROGRAM, PageMark, RULES_VERSION, RUN_FORMAT, StageMark};
+pub use plan::{PLAN_VERSION, Plan, Slot, query_of};
+pub use replay::{
+    Attempt, AttemptEnd, NO_QUERIES, Replay, SlotHistory, SlotState, conversation_id,
+};
+pub use status::{RunState, Shortfall, Status};
+pub use store::{RunDir, RunError, RunWriter, nearest_run};

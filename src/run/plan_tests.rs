@@ -1,0 +1,215 @@
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use proptest::prelude::*;
+
+use super::plan::{Plan, Slot, query_of};
+use crate::settings::{Environment, Overrides, RecipeText, RunSpec, resolve};
+
+fn spec(extra: &str) -> RunSpec {
+    let recipe = RecipeText::from_file(Path::new("mine.toml"), format!("model = 'm'\n{extra}"));
+    resolve(
+        &recipe,
+        &Overrides::default(),
+        &Environment::from_lookup(|_| None),
+    )
+    .unwrap()
+    .spec
+}
+
+fn pages(count: usize) -> Vec<String> {
+    (0..count).map(|n| format!("page-{n:03}")).collect()
+}
+
+/// The values of a slot, by axis.
+fn values(slot: &Slot) -> [String; 5] {
+    let cell = &slot.cell;
+    [
+        cell.page.clone(),
+        cell.tone.to_string(),
+        cell.style.to_string(),
+        cell.product.clone(),
+        cell.outcome.to_string(),
+    ]
+}
+
+/// Exact shares by axis and value.
+fn shares(spec: &RunSpec, pages: &[String]) -> Vec<BTreeMap<String, f64>> {
+    let json = serde_json::to_value(spec).unwrap();
+    let table = |path: &str| -> BTreeMap<String, f64> {
+        serde_json::from_value(json.pointer(path).unwrap().clone()).unwrap()
+    };
+    let even = pages.iter().map(|page| (page.clone(), 1.0)).collect();
+    let mut tables = vec![
+        even,
+        table("/customer/tone"),
+        table("/customer/style"),
+        table("/customer/product"),
+        table("/plan/outcome"),
+    ];
+    for table in &mut tables {
+        let sum: f64 = table.values().sum();
+        for share in table.values_mut() {
+            *share /= sum;
+        }
+    }
+    tables
+}
+
+/// The largest distance from exact over all prefixes: of any axis' value, and of any pair.
+fn worst(slots: &[Slot], shares: &[BTreeMap<String, f64>]) -> (f64, f64) {
+    let mut single = vec![BTreeMap::<String, f64>::new(); 5];
+    let mut pair = BTreeMap::<(usize, usize, String, String), f64>::new();
+    let (mut worst_single, mut worst_pair) = (0f64, 0f64);
+    for (slot, n) in slots.iter().zip(1..) {
+        let at = values(slot);
+        for a in 0..5 {
+            *single[a].entry(at[a].clone()).or_default() += 1.0;
+            for b in a + 1..5 {
+                *pair
+                    .entry((a, b, at[a].clone(), at[b].clone()))
+                    .or_default() += 1.0;
+            }
+        }
+        for a in 0..5 {
+            for (value, share) in &shares[a] {
+                worst_single = worst_single
+                    .max((single[a].get(value).unwrap_or(&0.0) - f64::from(n) * share).abs());
+            }
+        }
+        if n % 16 == 0 {
+            for a in 0..5 {
+                for b in a + 1..5 {
+                    for (x, s) in &shares[a] {
+                        for (y, t) in &shares[b] {
+                            let seen = pair.get(&(a, b, x.clone(), y.clone())).unwrap_or(&0.0);
+                            worst_pair = worst_pair.max((seen - f64::from(n) * s * t).abs());
+                        }
+                    }
+                }
+            }
+        }
+    }
+    (worst_single, worst_pair)
+}
+
+/// The joint shares of two axes, and the largest distance from them over all prefixes.
+fn worst_joint(slots: &[Slot], shares: &[BTreeMap<String, f64>], a: usize, b: usize) -> f64 {
+    let mut seen = BTreeMap::<(String, String), f64>::new();
+    let mut worst = 0f64;
+    for (slot, n) in slots.iter().zip(1..) {
+        let at = values(slot);
+        *seen.entry((at[a].clone(), at[b].clone())).or_default() += 1.0;
+        for (x, s) in &shares[a] {
+            for (y, t) in &shares[b] {
+                let seen = seen.get(&(x.clone(), y.clone())).unwrap_or(&0.0);
+                worst = worst.max((seen - f64::from(n) * s * t).abs());
+            }
+        }
+    }
+    worst
+}
+
+#[test]
+fn the_default_plan_is_balanced_at_every_moment() {
+    let spec = spec("");
+    let pages = pages(24);
+    let slots = Plan::new(&spec, &pages).slots(1200);
+    let (single, pair) = worst(&slots, &shares(&spec, &pages));
+    assert!(single < 1.0, "{single}");
+    assert!(pair < 3.0, "{pair}");
+}
+
+#[test]
+fn crossed_axes_are_exact_together() {
+    let spec = spec("plan.cross = ['tone', 'style']");
+    let pages = pages(9);
+    let slots = Plan::new(&spec, &pages).slots(600);
+    let shares = shares(&spec, &pages);
+    let joint = worst_joint(&slots, &shares, 1, 2);
+    assert!(joint < 1.0, "{joint}");
+    let (single, _) = worst(&slots, &shares);
+    assert!(single < 2.0, "{single}");
+}
+
+#[test]
+fn a_longer_plan_begins_with_the_shorter_one() {
+    let spec = spec("");
+    let long = Plan::new(&spec, &pages(24)).slots(300);
+    let mut backwards = pages(24);
+    backwards.reverse();
+    assert_eq!(Plan::new(&spec, &backwards).slots(77), long[..77]);
+    assert!(long.iter().zip(0..).all(|(slot, n)| slot.index == n));
+    let mut uses = BTreeMap::<&str, u64>::new();
+    for slot in &long {
+        let next = uses.entry(&slot.cell.page).or_default();
+        assert_eq!(slot.page_use, *next);
+        *next += 1;
+        assert_eq!(slot.case.item, slot.cell.product);
+    }
+}
+
+#[test]
+fn another_seed_makes_another_plan() {
+    let seed = |seed: u64| Plan::new(&spec(&format!("seed = {seed}")), &pages(24)).slots(24);
+    assert_ne!(seed(1), seed(2));
+}
+
+#[test]
+fn queries_of_a_page_take_turns() {
+    for round in 0..3u64 {
+        let mut asked: Vec<usize> = (0..7)
+            .map(|n| query_of(7, "returns", round * 7 + n, 7))
+            .collect();
+        asked.sort_unstable();
+        assert_eq!(asked, [0, 1, 2, 3, 4, 5, 6]);
+    }
+    let order = |page: &str, round: u64| {
+        (0..7)
+            .map(|n| query_of(7, page, round * 7 + n, 7))
+            .collect::<Vec<_>>()
+    };
+    assert_ne!(order("returns", 0), order("returns", 1));
+    assert_ne!(order("returns", 0), order("warranty", 0));
+}
+
+#[test]
+fn twenty_thousand_places_take_no_time() {
+    let started = std::time::Instant::now();
+    assert_eq!(Plan::new(&spec(""), &pages(53)).slots(20_000).len(), 20_000);
+    // 0.1 s on one quiet core; the bound leaves room for a busy one.
+    assert!(
+        started.elapsed().as_secs_f64() < 2.0,
+        "{:?}",
+        started.elapsed()
+    );
+}
+
+fn table(names: &'static [&'static str]) -> impl Strategy<Value = String> {
+    prop::collection::vec(1u32..1000, names.len()).prop_map(|shares| {
+        let entries: Vec<String> = names
+            .iter()
+            .zip(shares)
+            .map(|(name, share)| format!("{name} = {}", f64::from(share) / 100.0))
+            .collect();
+        format!("{{ {} }}", entries.join(", "))
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// The laws hold whatever the shares are.
+    #[test]
+    fn any_shares_are_kept_at_every_moment(
+        tone in table(&["cheerful", "neutral", "annoyed", "angry"]), style in table(&["plain", "formal", "typos"]),
+        outcome in table(&["RESOLVED", "UNRESOLVED"]), count in 1usize..12, seed in 0u64..1000,
+    ) {
+        let spec = spec(&format!("seed = {seed}\ncustomer.tone = {tone}\ncustomer.style = {style}\nplan.outcome = {outcome}\ncustomer.product = {{ kettle = 1, lamp = 2 }}"));
+        let pages = pages(count);
+        let slots = Plan::new(&spec, &pages).slots(160);
+        let (single, pair) = worst(&slots, &shares(&spec, &pages));
+        prop_assert!(single < 1.0 + 1e-6, "{}", single);
+        prop_assert!(pair < 5.0, "{}", pair);
+    }
+}

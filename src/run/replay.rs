@@ -1,0 +1,209 @@
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::entry::{Entry, PageQueries};
+use super::journal::{JournalError, read_journal};
+use crate::pipeline::CallOutcome;
+use crate::record::{Conversation, Verdict};
+
+/// What a journal amounts to: which places are finished, and what unfinished ones need to go on. Conversations stay on
+/// disk, and the calls of finished ones are forgotten on the way, so that a long journal needs little memory.
+#[derive(Debug, Default)]
+pub struct Replay {
+    /// By page.
+    pub queries: BTreeMap<String, PageQueries>,
+    /// By place in the plan.
+    pub slots: BTreeMap<u64, SlotHistory>,
+    /// Calls of conversations and pages that are not finished, by key.
+    pub(super) calls: BTreeMap<String, CallOutcome>,
+    /// Length of the sound part of the file.
+    pub(super) sound: u64,
+}
+
+/// The finished attempts of a place, by number.
+#[derive(Clone, Debug, Default)]
+pub struct SlotHistory {
+    pub attempts: BTreeMap<u32, Attempt>,
+}
+
+/// A finished attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    pub end: AttemptEnd,
+    /// Where its line begins in the journal.
+    pub(super) at: u64,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AttemptEnd {
+    Kept,
+    /// A whole conversation that was turned down.
+    Rejected {
+        reason: String,
+    },
+    /// It did not become a conversation.
+    Failed {
+        reason: String,
+    },
+}
+
+/// How far a place is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SlotState {
+    /// It has its conversation.
+    Kept { attempt: u32 },
+    /// It has used up its attempts.
+    Exhausted,
+    /// This attempt comes next.
+    Open { attempt: u32 },
+}
+
+impl SlotState {
+    /// Whether nothing more is to be made here.
+    #[must_use]
+    pub fn is_finished(self) -> bool {
+        !matches!(self, Self::Open { .. })
+    }
+}
+
+/// The reason of a place whose page has no queries.
+pub const NO_QUERIES: &str = "no_queries";
+
+impl SlotHistory {
+    /// How far the place is. Attempts count in order; one that stands after a gap does not yet count.
+    #[must_use]
+    pub fn state(&self, max_attempts: u32) -> SlotState {
+        for attempt in 0..max_attempts {
+            match self.attempts.get(&attempt).map(|attempt| &attempt.end) {
+                None => return SlotState::Open { attempt },
+                Some(AttemptEnd::Kept) => return SlotState::Kept { attempt },
+                // Nothing that is tried again would find a question.
+                Some(AttemptEnd::Failed { reason }) if reason == NO_QUERIES => {
+                    return SlotState::Exhausted;
+                }
+                Some(_) => {}
+            }
+        }
+        SlotState::Exhausted
+    }
+}
+
+impl Replay {
+    /// Reads a journal.
+    ///
+    /// # Errors
+    /// When it cannot be read or is damaged before its last line.
+    pub fn read(path: &Path) -> Result<Self, JournalError> {
+        let mut replay = Self::default();
+        replay.sound = read_journal(path, |at, entry| replay.take(at, entry))?;
+        Ok(replay)
+    }
+
+    /// How far a place is.
+    #[must_use]
+    pub fn state(&self, slot: u64, max_attempts: u32) -> SlotState {
+        self.slots
+            .get(&slot)
+            .map_or(SlotState::Open { attempt: 0 }, |history| {
+                history.state(max_attempts)
+            })
+    }
+
+    /// Whether nothing was ever written.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.sound == 0
+    }
+
+    /// The first line of a thing counts; the same line again changes nothing.
+    fn take(&mut self, at: u64, entry: Entry) {
+        match entry {
+            Entry::Start { .. } => {}
+            Entry::Call { key, outcome } => {
+                if !self.is_settled(&key) {
+                    self.calls.entry(key).or_insert(outcome);
+                }
+            }
+            Entry::Queries(queries) => {
+                self.forget(&format!("q/{}/", queries.page));
+                self.queries.entry(queries.page.clone()).or_insert(queries);
+            }
+            Entry::Conversation(conversation) => {
+                let end = match &conversation.verdict {
+                    Verdict::Keep => AttemptEnd::Kept,
+                    Verdict::Reject { reason, .. } => AttemptEnd::Rejected {
+                        reason: reason.clone(),
+                    },
+                };
+                self.finish(conversation.slot, conversation.attempt, Attempt { end, at });
+            }
+            Entry::Failed(failed) => {
+                self.finish(
+                    failed.slot,
+                    failed.attempt,
+                    Attempt {
+                        end: AttemptEnd::Failed {
+                            reason: failed.reason,
+                        },
+                        at,
+                    },
+                );
+            }
+        }
+    }
+
+    fn finish(&mut self, slot: u64, attempt: u32, end: Attempt) {
+        self.slots
+            .entry(slot)
+            .or_default()
+            .attempts
+            .entry(attempt)
+            .or_insert(end);
+        self.forget(&format!("{}/", conversation_id(slot, attempt)));
+    }
+
+    /// Whether a call belongs to a finished conversation.
+    fn is_settled(&self, key: &str) -> bool {
+        let mut parts = key.split('/');
+        if parts.next() != Some("c") {
+            return false;
+        }
+        let (Some(slot), Some(attempt)) = (
+            parts.next().and_then(|part| part.parse().ok()),
+            parts.next().and_then(|part| part.parse().ok()),
+        ) else {
+            return false;
+        };
+        self.slots
+            .get(&slot)
+            .is_some_and(|history: &SlotHistory| history.attempts.contains_key(&attempt))
+    }
+
+    fn forget(&mut self, prefix: &str) {
+        let keys: Vec<String> = self
+            .calls
+            .range(prefix.to_owned()..)
+            .map(|(key, _)| key)
+            .take_while(|key| key.starts_with(prefix))
+            .cloned()
+            .collect();
+        for key in keys {
+            self.calls.remove(&key);
+        }
+    }
+}
+
+/// The id of a conversation; its calls' keys begin with it.
+#[must_use]
+pub fn conversation_id(slot: u64, attempt: u32) -> String {
+    format!("c/{slot}/{attempt}")
+}
+
+/// A conversation as the journal's entry, or nothing when the entry is another.
+pub(super) fn as_conversation(entry: Entry) -> Option<Conversation> {
+    match entry {
+        Entry::Conversation(conversation) => Some(*conversation),
+        _ => None,
+    }
+}

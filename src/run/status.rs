@@ -1,0 +1,139 @@
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::lock::Holder;
+use super::replay::{AttemptEnd, Replay, SlotState};
+use super::store::RunDir;
+use crate::record::Cell;
+
+/// How far a run is.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Status {
+    pub run: PathBuf,
+    pub state: RunState,
+    /// The process that writes it, where known.
+    pub process: Option<u32>,
+    /// Places in the plan.
+    pub count: u64,
+    pub kept: u64,
+    /// Places that used up their attempts.
+    pub exhausted: u64,
+    /// Places not finished yet.
+    pub open: u64,
+    /// Finished places from the first on: what an export holds.
+    pub finished_prefix: u64,
+    /// Pages whose queries are there.
+    pub pages_with_queries: u64,
+    pub pages: u64,
+    /// Attempts that were turned down or failed, by reason.
+    pub rejected: BTreeMap<String, u64>,
+    /// The places without a conversation, in plan order.
+    pub shortfalls: Vec<Shortfall>,
+    pub demo: bool,
+}
+
+/// Whether a run is going on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunState {
+    /// Every place is finished.
+    Complete,
+    /// A process is writing it.
+    Live,
+    /// It stopped on the way; `generate` goes on.
+    Partial,
+}
+
+/// A place of the plan that has no conversation.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Shortfall {
+    pub slot: u64,
+    pub cell: Cell,
+    /// Why its attempts were turned down, in order.
+    pub reasons: Vec<String>,
+}
+
+impl RunDir {
+    /// How far the run is.
+    #[must_use]
+    pub fn status(&self, replay: &Replay) -> Status {
+        let manifest = self.manifest();
+        let spec = &manifest.spec;
+        let (mut kept, mut exhausted) = (0, 0);
+        let mut without = Vec::new();
+        let mut rejected = BTreeMap::new();
+        for (slot, history) in replay.slots.range(..spec.count) {
+            let reasons: Vec<&String> = history
+                .attempts
+                .values()
+                .filter_map(|attempt| reason(&attempt.end))
+                .collect();
+            for reason in &reasons {
+                *rejected.entry((*reason).clone()).or_default() += 1;
+            }
+            match history.state(spec.max_attempts) {
+                SlotState::Kept { .. } => kept += 1,
+                SlotState::Exhausted => {
+                    exhausted += 1;
+                    without.push((*slot, reasons.into_iter().cloned().collect()));
+                }
+                SlotState::Open { .. } => {}
+            }
+        }
+        let shortfalls = if without.is_empty() {
+            Vec::new()
+        } else {
+            let plan = self.plan();
+            let cell = |slot: u64| {
+                usize::try_from(slot)
+                    .ok()
+                    .map(|slot| plan[slot].cell.clone())
+            };
+            without
+                .into_iter()
+                .filter_map(|(slot, reasons)| {
+                    Some(Shortfall {
+                        slot,
+                        cell: cell(slot)?,
+                        reasons,
+                    })
+                })
+                .collect()
+        };
+        let holder = self.holder();
+        let open = spec.count - kept - exhausted;
+        let (state, process) = match (open, holder) {
+            (0, Holder::Nobody) => (RunState::Complete, None),
+            (_, Holder::Process(process)) => (RunState::Live, process),
+            (_, Holder::Nobody) => (RunState::Partial, None),
+        };
+        Status {
+            run: self.path().to_owned(),
+            state,
+            process,
+            count: spec.count,
+            kept,
+            exhausted,
+            open,
+            finished_prefix: self.finished_prefix(replay),
+            pages_with_queries: replay
+                .queries
+                .values()
+                .filter(|page| !page.queries.is_empty())
+                .count() as u64,
+            pages: manifest.pages.len() as u64,
+            rejected,
+            shortfalls,
+            demo: manifest.model.demo,
+        }
+    }
+}
+
+fn reason(end: &AttemptEnd) -> Option<&String> {
+    match end {
+        AttemptEnd::Kept => None,
+        AttemptEnd::Rejected { reason } | AttemptEnd::Failed { reason } => Some(reason),
+    }
+}

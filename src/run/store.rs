@@ -1,0 +1,388 @@
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::entry::{Entry, EntryRef, JOURNAL_VERSION, PageQueries};
+use super::journal::{Journal, JournalError, read_entry, read_journal};
+use super::lock::{Holder, LockError, RunLock};
+use super::manifest::{Manifest, PROGRAM, RUN_FILE, RUN_FORMAT, manifests_in};
+use super::plan::{Plan, Slot};
+use super::replay::{Replay, SlotState, as_conversation};
+use crate::record::{Conversation, Provenance};
+use crate::settings::Stage;
+
+/// What can go wrong with a run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// There is no run here.
+    #[error("no run in {}: it has no {RUN_FILE}", path.display())]
+    NoRun { path: PathBuf },
+    /// A file or folder of the run cannot be read or written.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        action: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
+    /// `run.json` is not one.
+    #[error("{}: not the description of a run: {message}", path.display())]
+    NotAManifest { path: PathBuf, message: String },
+    /// The run was written by a later version.
+    #[error("{} was written by {program} (format {found}); this version reads up to format {RUN_FORMAT}", path.display())]
+    NewerFormat {
+        path: PathBuf,
+        program: String,
+        found: u32,
+    },
+    /// Another process is writing.
+    #[error("another colloquy is writing {}{}", path.display(), process.map(|id| format!(" (process {id})")).unwrap_or_default())]
+    Locked { path: PathBuf, process: Option<u32> },
+    /// A folder of the right name holds another run.
+    #[error("{} holds another run; these differ: {}", path.display(), changed.join(", "))]
+    AnotherRun { path: PathBuf, changed: Vec<String> },
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The pipeline cannot go on.
+    #[error("{0}")]
+    Fatal(Arc<dyn std::error::Error + Send + Sync>),
+}
+
+impl RunError {
+    pub(super) fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
+        Self::Io {
+            action,
+            path: path.to_owned(),
+            source,
+        }
+    }
+
+    /// What to do next, where something can be said.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let text = match self {
+            Self::NoRun { .. } => {
+                "name a run's folder, like runs/support-1a2b3c4d; `colloquy generate` makes one"
+            }
+            Self::NewerFormat { .. } | Self::Journal(JournalError::Newer { .. }) => {
+                "use that version or a later one"
+            }
+            Self::Locked { .. } => {
+                "`colloquy status` and `colloquy export` work meanwhile; wait for it, or stop it with Ctrl-C"
+            }
+            Self::AnotherRun { .. } => "choose another --out folder, or move the old run away",
+            Self::Journal(JournalError::Damaged { .. }) => {
+                "the file was changed or its disk is failing; restore it from a copy, or delete the run and make it again"
+            }
+            Self::Journal(JournalError::Write { .. }) => {
+                "make room or fix permissions; the same command then goes on where it stopped"
+            }
+            _ => return None,
+        };
+        Some(text.into())
+    }
+}
+
+/// A run's folder, as readers see it: they need no lock and may look while it is written.
+#[derive(Clone, Debug)]
+pub struct RunDir {
+    path: PathBuf,
+    manifest: Manifest,
+}
+
+impl RunDir {
+    /// Opens a run to read it.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be read.
+    pub fn open(path: &Path) -> Result<Self, RunError> {
+        let file = path.join(RUN_FILE);
+        if !file.is_file() {
+            return Err(RunError::NoRun {
+                path: path.to_owned(),
+            });
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            manifest: Manifest::read(&file)?,
+        })
+    }
+
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The journal of the stages that stream into each other: what is made together is written together.
+    #[must_use]
+    pub fn journal_path(&self) -> PathBuf {
+        self.path.join("journal").join("stream-0.jsonl")
+    }
+
+    /// Where exports go when no other file is named.
+    #[must_use]
+    pub fn export_path(&self) -> PathBuf {
+        self.path.join("messages.jsonl")
+    }
+
+    /// Reads the journal.
+    ///
+    /// # Errors
+    /// When it cannot be read or is damaged.
+    pub fn replay(&self) -> Result<Replay, RunError> {
+        Ok(Replay::read(&self.journal_path())?)
+    }
+
+    /// The plan, as long as the run's `count`.
+    #[must_use]
+    pub fn plan(&self) -> Vec<Slot> {
+        Plan::new(&self.manifest.spec, &self.manifest.page_ids()).slots(self.manifest.spec.count)
+    }
+
+    /// What made the run's conversations.
+    #[must_use]
+    pub fn provenance(&self) -> Provenance {
+        let Manifest {
+            program,
+            name,
+            model,
+            spec,
+            ..
+        } = &self.manifest;
+        Provenance {
+            program: program.clone(),
+            recipe: name.clone(),
+            stage: self.manifest.fingerprint(Stage::Conversations).to_owned(),
+            model: model.reference.clone(),
+            model_hash: model.hash.clone(),
+            profile: model.profile.clone(),
+            seed: spec.seed,
+            demo: model.demo,
+        }
+    }
+
+    /// Whether some process is writing the run now, and which.
+    #[must_use]
+    pub fn holder(&self) -> Holder {
+        RunLock::holder(&self.path.join(LOCK_FILE))
+    }
+
+    /// How many places from the first on are finished, up to the run's `count`.
+    #[must_use]
+    pub fn finished_prefix(&self, replay: &Replay) -> u64 {
+        let spec = &self.manifest.spec;
+        (0..spec.count)
+            .find(|slot| !replay.state(*slot, spec.max_attempts).is_finished())
+            .unwrap_or(spec.count)
+    }
+
+    /// The kept conversations of the longest finished prefix of the plan, in plan order: balanced as the recipe is, also
+    /// while the run goes on. Read one by one.
+    ///
+    /// # Errors
+    /// When the journal cannot be opened; each item may fail to be read.
+    pub fn kept(
+        &self,
+        replay: &Replay,
+    ) -> Result<impl Iterator<Item = Result<Conversation, RunError>> + use<>, RunError> {
+        let attempts = self.manifest.spec.max_attempts;
+        let kept: Vec<u64> = (0..self.finished_prefix(replay))
+            .filter_map(|slot| match replay.state(slot, attempts) {
+                SlotState::Kept { attempt } => Some(replay.slots[&slot].attempts[&attempt].at),
+                _ => None,
+            })
+            .collect();
+        let path = self.journal_path();
+        let mut file = if kept.is_empty() {
+            None
+        } else {
+            Some(File::open(&path).map_err(|source| RunError::io("read", &path, source))?)
+        };
+        Ok(kept.into_iter().filter_map(move |at| {
+            let file = file.as_mut().expect("open when there is something to read");
+            read_entry(file, &path, at)
+                .map_err(RunError::from)
+                .map(as_conversation)
+                .transpose()
+        }))
+    }
+
+    /// A finished conversation, kept or turned down. `None` when there is none, or the attempt did not become one.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn conversation(
+        &self,
+        replay: &Replay,
+        slot: u64,
+        attempt: u32,
+    ) -> Result<Option<Conversation>, RunError> {
+        let Some(found) = replay
+            .slots
+            .get(&slot)
+            .and_then(|history| history.attempts.get(&attempt))
+        else {
+            return Ok(None);
+        };
+        let path = self.journal_path();
+        let mut file = File::open(&path).map_err(|source| RunError::io("read", &path, source))?;
+        Ok(as_conversation(read_entry(&mut file, &path, found.at)?))
+    }
+}
+
+const LOCK_FILE: &str = "lock";
+
+/// A run opened for writing, by this process alone.
+pub struct RunWriter {
+    pub dir: RunDir,
+    pub(super) journal: Arc<Journal>,
+    /// What was there when it was opened.
+    pub replay: Replay,
+    /// Whether the folder was made just now.
+    pub created: bool,
+    _lock: RunLock,
+}
+
+impl RunWriter {
+    /// Opens the run that a manifest describes, making its folder in `runs` when it is new. The same recipe finds the same
+    /// folder; there, only `count` and the operational keys are brought up to date. A new run takes over the queries of a
+    /// neighbour whose queries depend on the same things.
+    ///
+    /// # Errors
+    /// When another process is writing it, or it cannot be read or written.
+    pub fn open(runs: &Path, manifest: Manifest) -> Result<Self, RunError> {
+        Self::open_at(&runs.join(manifest.folder_name()), manifest)
+    }
+
+    /// Like [`RunWriter::open`], for a folder that may have been given another name since.
+    ///
+    /// # Errors
+    /// As [`RunWriter::open`].
+    pub fn open_at(path: &Path, manifest: Manifest) -> Result<Self, RunError> {
+        let runs = path
+            .parent()
+            .filter(|runs| !runs.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
+        let journal_folder = path.join("journal");
+        fs::create_dir_all(&journal_folder)
+            .map_err(|source| RunError::io("create", &journal_folder, source))?;
+        let lock_path = path.join(LOCK_FILE);
+        let lock = RunLock::take(&lock_path).map_err(|error| match error {
+            LockError::Held(process) => RunError::Locked {
+                path: path.to_owned(),
+                process,
+            },
+            LockError::Io(source) => RunError::io("lock", &lock_path, source),
+        })?;
+        let file = path.join(RUN_FILE);
+        let created = !file.exists();
+        let manifest = if created {
+            manifest.write(&file)?;
+            manifest
+        } else {
+            let old = Manifest::read(&file)?;
+            let manifest = brought_up_to_date(old.clone(), manifest, path)?;
+            if manifest != old {
+                manifest.write(&file)?;
+            }
+            manifest
+        };
+        let dir = RunDir {
+            path: path.to_owned(),
+            manifest,
+        };
+        let mut replay = dir.replay()?;
+        let journal = Journal::open(&dir.journal_path(), replay.sound)?;
+        if replay.is_empty() {
+            let run = dir.manifest.fingerprint(Stage::Conversations);
+            journal.append(EntryRef::Start {
+                journal: JOURNAL_VERSION,
+                program: PROGRAM,
+                run,
+            })?;
+            for queries in queries_of_neighbours(runs, &dir) {
+                journal.append(EntryRef::Queries(&queries))?;
+                replay.queries.insert(queries.page.clone(), queries);
+            }
+            journal.flush()?;
+            sync_folders(&[&journal_folder, &dir.path, runs]);
+        }
+        Ok(Self {
+            dir,
+            journal: Arc::new(journal),
+            replay,
+            created,
+            _lock: lock,
+        })
+    }
+
+    /// Waits until everything is durable.
+    ///
+    /// # Errors
+    /// When something could not be written.
+    pub fn flush(&self) -> Result<(), RunError> {
+        Ok(self.journal.flush()?)
+    }
+}
+
+fn brought_up_to_date(old: Manifest, new: Manifest, path: &Path) -> Result<Manifest, RunError> {
+    let changed = old.changed_keys(&new);
+    if changed.is_empty() {
+        Ok(Manifest {
+            spec: new.spec,
+            operational: new.operational,
+            ..old
+        })
+    } else {
+        Err(RunError::AnotherRun {
+            path: path.to_owned(),
+            changed,
+        })
+    }
+}
+
+/// Names of new files are made durable where the system can; where it cannot, a lost one is made again.
+fn sync_folders(folders: &[&Path]) {
+    for folder in folders {
+        let _ = File::open(folder).and_then(|folder| folder.sync_all());
+    }
+}
+
+/// Complete pages of queries of other runs in the same folder whose queries are the same by fingerprint.
+fn queries_of_neighbours(runs: &Path, dir: &RunDir) -> Vec<PageQueries> {
+    let wanted = dir.manifest.fingerprint(Stage::Queries);
+    let mut found = std::collections::BTreeMap::new();
+    for (path, manifest) in manifests_in(runs) {
+        if path == dir.path || manifest.fingerprint(Stage::Queries) != wanted {
+            continue;
+        }
+        let neighbour = RunDir { path, manifest };
+        // A neighbour that cannot be read has nothing to give; that is no fault of this run.
+        let _ = read_journal(&neighbour.journal_path(), |_, entry| {
+            if let Entry::Queries(queries) = entry
+                && queries.problem.is_none()
+            {
+                found.entry(queries.page.clone()).or_insert(queries);
+            }
+        });
+    }
+    found.into_values().collect()
+}
+
+/// The run of the same name in `runs` that is most like a manifest without being it, and what has changed since: for
+/// telling a user why a recipe makes a new run.
+#[must_use]
+pub fn nearest_run(runs: &Path, manifest: &Manifest) -> Option<(PathBuf, Vec<String>)> {
+    let others = manifests_in(runs)
+        .into_iter()
+        .filter(|(_, other)| other.name == manifest.name);
+    let changes = others
+        .map(|(path, other)| (path, other.changed_keys(manifest)))
+        .filter(|(_, changed)| !changed.is_empty());
+    changes.min_by_key(|(_, changed)| changed.len())
+}

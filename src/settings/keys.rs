@@ -1,0 +1,334 @@
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What a key's value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Text,
+    /// A whole number that is not negative.
+    Whole,
+    Number,
+    Switch,
+    Texts,
+    /// A table of names with shares.
+    Shares,
+    /// A whole number, or a text like `auto`.
+    Amount,
+    /// A size in bytes: a whole number, or a text like `12 GiB` or `auto`.
+    Size,
+}
+
+impl Kind {
+    /// What to write, for an error message.
+    #[must_use]
+    pub fn expected(self) -> &'static str {
+        match self {
+            Self::Text => "a text in quotes",
+            Self::Whole => "a whole number, 0 or more",
+            Self::Number => "a number",
+            Self::Switch => "true or false",
+            Self::Texts => "a list of texts",
+            Self::Shares => "a table of shares, like { first = 0.7, second = 0.3 }",
+            Self::Amount => "a whole number or \"auto\"",
+            Self::Size => "a size like \"12 GiB\", a number of bytes, or \"auto\"",
+        }
+    }
+
+    /// Whether a value has this shape.
+    pub(super) fn fits(self, value: &toml::Value) -> bool {
+        let number = |value: &toml::Value| value.is_integer() || value.is_float();
+        let whole = |value: &toml::Value| value.as_integer().is_some_and(|n| n >= 0);
+        match self {
+            Self::Text => value.is_str(),
+            Self::Whole => whole(value),
+            Self::Number => number(value),
+            Self::Switch => value.is_bool(),
+            Self::Texts => value
+                .as_array()
+                .is_some_and(|items| items.iter().all(toml::Value::is_str)),
+            Self::Shares => value
+                .as_table()
+                .is_some_and(|table| table.values().all(number)),
+            Self::Amount | Self::Size => whole(value) || value.is_str(),
+        }
+    }
+}
+
+/// What a key has a say in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The queries, and through them the conversations.
+    Queries,
+    /// The conversations only.
+    Conversations,
+    /// Both stages read it.
+    Both,
+    /// How the run is carried out, not what it makes. Where such a key names content (a folder, a file, a model), the hash of
+    /// the content is in the fingerprint instead.
+    Operational,
+}
+
+impl Part {
+    /// Whether a key of this part is content of a stage.
+    #[must_use]
+    pub fn shapes(self, stage: Stage) -> bool {
+        match self {
+            Self::Queries => stage == Stage::Queries,
+            Self::Conversations => stage == Stage::Conversations,
+            Self::Both => true,
+            Self::Operational => false,
+        }
+    }
+}
+
+/// A stage whose records share one fingerprint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    Queries,
+    Conversations,
+}
+
+impl Stage {
+    /// The name in files and messages.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Queries => "queries",
+            Self::Conversations => "conversations",
+        }
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A key of the recipe.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// Dotted path.
+    pub path: &'static str,
+    pub kind: Kind,
+    pub part: Part,
+}
+
+const fn key(path: &'static str, kind: Kind, part: Part) -> Key {
+    Key { path, kind, part }
+}
+
+const KEYS: &[Key] = &[
+    key("name", Kind::Text, Part::Conversations),
+    key("seed", Kind::Whole, Part::Both),
+    key("count", Kind::Whole, Part::Operational),
+    key("model", Kind::Text, Part::Operational),
+    key("language", Kind::Text, Part::Both),
+    key("max_attempts", Kind::Whole, Part::Conversations),
+    key("brand.name", Kind::Text, Part::Both),
+    key("brand.agent", Kind::Text, Part::Conversations),
+    key("brand.channel", Kind::Text, Part::Both),
+    key("pages.dir", Kind::Text, Part::Operational),
+    key("pages.include", Kind::Texts, Part::Operational),
+    key("pages.exclude", Kind::Texts, Part::Operational),
+    key("queries.per_page", Kind::Whole, Part::Queries),
+    key("queries.per_long_page", Kind::Whole, Part::Queries),
+    key("queries.long_page_lines", Kind::Whole, Part::Queries),
+    key("queries.from", Kind::Text, Part::Operational),
+    key("customer.tone", Kind::Shares, Part::Conversations),
+    key("customer.style", Kind::Shares, Part::Conversations),
+    key("customer.product", Kind::Shares, Part::Conversations),
+    key("customer.typos_per_turn", Kind::Whole, Part::Conversations),
+    key("plan.outcome", Kind::Shares, Part::Conversations),
+    key("plan.cross", Kind::Texts, Part::Conversations),
+    key(
+        "plan.keep_only_planned_outcome",
+        Kind::Switch,
+        Part::Conversations,
+    ),
+    key("conversation.min_turns", Kind::Whole, Part::Conversations),
+    key("conversation.max_turns", Kind::Whole, Part::Conversations),
+    key("conversation.agent_words", Kind::Whole, Part::Conversations),
+    key(
+        "conversation.customer_words",
+        Kind::Whole,
+        Part::Conversations,
+    ),
+    key(
+        "conversation.passage_tokens",
+        Kind::Whole,
+        Part::Conversations,
+    ),
+    key(
+        "sampling.customer.temperature",
+        Kind::Number,
+        Part::Conversations,
+    ),
+    key("sampling.customer.top_p", Kind::Number, Part::Conversations),
+    key("sampling.customer.top_k", Kind::Whole, Part::Conversations),
+    key("sampling.customer.min_p", Kind::Number, Part::Conversations),
+    key(
+        "sampling.customer.repetition_penalty",
+        Kind::Number,
+        Part::Conversations,
+    ),
+    key(
+        "sampling.agent.temperature",
+        Kind::Number,
+        Part::Conversations,
+    ),
+    key("sampling.agent.top_p", Kind::Number, Part::Conversations),
+    key("sampling.agent.top_k", Kind::Whole, Part::Conversations),
+    key("sampling.agent.min_p", Kind::Number, Part::Conversations),
+    key(
+        "sampling.agent.repetition_penalty",
+        Kind::Number,
+        Part::Conversations,
+    ),
+    key("sampling.queries.temperature", Kind::Number, Part::Queries),
+    key("sampling.queries.top_p", Kind::Number, Part::Queries),
+    key("sampling.queries.top_k", Kind::Whole, Part::Queries),
+    key("sampling.queries.min_p", Kind::Number, Part::Queries),
+    key(
+        "sampling.queries.repetition_penalty",
+        Kind::Number,
+        Part::Queries,
+    ),
+    key("engine.threads", Kind::Amount, Part::Operational),
+    key("engine.memory", Kind::Size, Part::Operational),
+    key("engine.concurrency", Kind::Amount, Part::Operational),
+];
+
+/// Every key a recipe may hold, in the order of the documentation.
+#[must_use]
+pub fn known_keys() -> &'static [Key] {
+    KEYS
+}
+
+/// The key of a path.
+pub(super) fn find(path: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.path == path)
+}
+
+/// Whether a path is a table of keys (`brand`, `sampling.agent`).
+pub(super) fn is_section(path: &str) -> bool {
+    KEYS.iter().any(|key| {
+        key.path
+            .strip_prefix(path)
+            .is_some_and(|rest| rest.starts_with('.'))
+    })
+}
+
+/// The known key most like an unknown one, if any is like it at all. A key that is right but stands in the wrong table is
+/// found by its last part.
+pub(super) fn nearest_key(path: &str) -> Option<&'static str> {
+    let sections = KEYS
+        .iter()
+        .flat_map(|key| key.path.match_indices('.').map(|(at, _)| &key.path[..at]));
+    let paths = KEYS.iter().map(|key| key.path).chain(sections);
+    let last = path.rsplit('.').next().unwrap_or(path);
+    let misplaced = KEYS
+        .iter()
+        .find(|key| key.path.rsplit('.').next() == Some(last))
+        .map(|key| key.path);
+    misplaced
+        .or_else(|| nearest(path, paths.clone()))
+        .or_else(|| nearest_by(last, paths, |path| path.rsplit('.').next().unwrap_or(path)))
+}
+
+/// The candidate most like `name`, if any is like it at all.
+pub(super) fn nearest<'a>(
+    name: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    nearest_by(name, candidates, |candidate| candidate)
+}
+
+fn nearest_by<'a>(
+    name: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+    part: impl Fn(&'a str) -> &'a str,
+) -> Option<&'a str> {
+    // 0.8 tells `agent_word` from `agent_words` and lets `temprature` through; below it suggestions only puzzle.
+    let scored = candidates.into_iter().map(|candidate| {
+        (
+            strsim::jaro_winkler(&name.to_lowercase(), &part(candidate).to_lowercase()),
+            candidate,
+        )
+    });
+    // The first of equals stays, so that the answer depends on nothing but the list.
+    let better =
+        |best: (f64, &'a str), next: (f64, &'a str)| if best.0 >= next.0 { best } else { next };
+    scored
+        .filter(|(score, _)| *score >= 0.8)
+        .reduce(better)
+        .map(|(_, candidate)| candidate)
+}
+
+/// Values by key path, in path order.
+pub type Keys = BTreeMap<String, Value>;
+
+/// The paths whose values differ, or that only one side has.
+#[must_use]
+pub fn diff_keys(old: &Keys, new: &Keys) -> Vec<String> {
+    let mut changed: Vec<String> = old
+        .iter()
+        .filter(|(path, value)| new.get(*path) != Some(value))
+        .map(|(path, _)| path.clone())
+        .collect();
+    changed.extend(new.keys().filter(|path| !old.contains_key(*path)).cloned());
+    changed.sort();
+    changed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nearest_keys() {
+        for (typed, meant) in [
+            ("cuont", Some("count")),
+            ("brand.nme", Some("brand.name")),
+            ("customer.tones", Some("customer.tone")),
+            ("max_turns", Some("conversation.max_turns")),
+            ("conversation.max_attempts", Some("max_attempts")),
+            ("temperature", Some("sampling.customer.temperature")),
+            ("samplng", Some("sampling")),
+            ("xylophone", None),
+        ] {
+            assert_eq!(nearest_key(typed), meant, "{typed}");
+        }
+    }
+
+    #[test]
+    fn differences_name_both_sides() {
+        let keys = |pairs: &[(&str, i32)]| {
+            pairs
+                .iter()
+                .map(|(path, value)| ((*path).to_owned(), Value::from(*value)))
+                .collect::<Keys>()
+        };
+        let changed = diff_keys(
+            &keys(&[("a", 1), ("b", 2), ("c", 3)]),
+            &keys(&[("a", 1), ("b", 5), ("d", 4)]),
+        );
+        assert_eq!(changed, ["b", "c", "d"]);
+    }
+
+    #[test]
+    fn paths_are_unique_and_no_key_is_a_section() {
+        for (at, key) in KEYS.iter().enumerate() {
+            assert!(
+                KEYS[..at].iter().all(|other| other.path != key.path),
+                "{}",
+                key.path
+            );
+            assert!(!is_section(key.path), "{}", key.path);
+        }
+    }
+}

@@ -1,0 +1,318 @@
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use toml::de::DeTable;
+use toml::{Table, Value};
+
+use super::env::{COLLOQUY_MEMORY, COLLOQUY_MODEL, COLLOQUY_THREADS};
+use super::error::UnknownKey;
+use super::keys::{self, Kind};
+use super::origin::{Places, join, line_and_column, place_of};
+use super::resolve::default_shares;
+use super::{Environment, Origin, RecipeFile, RecipeText, SettingsError};
+
+/// What was typed on the command line. Named flags win over `--set`, later `--set`s over earlier ones.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    pub model: Option<String>,
+    pub seed: Option<u64>,
+    pub count: Option<u64>,
+    /// Make at most this many places of the plan.
+    pub limit: Option<u64>,
+    /// The folder that holds run folders.
+    pub out: Option<PathBuf>,
+    /// `key=value` as typed; the value is read as TOML, and as a text where it is none.
+    pub set: Vec<String>,
+}
+
+/// The layers laid over each other: the values, and where each was written.
+pub(super) struct Layered {
+    pub(super) file: RecipeFile,
+    origins: BTreeMap<String, Origin>,
+}
+
+impl Layered {
+    /// Where the value of a key was written.
+    pub(super) fn origin(&self, path: &str) -> Origin {
+        let mut path = path;
+        loop {
+            if let Some(origin) = self.origins.get(path) {
+                return origin.clone();
+            }
+            match path.rsplit_once('.') {
+                Some((outer, _)) => path = outer,
+                None => return Origin::Default,
+            }
+        }
+    }
+}
+
+/// Lays recipe, environment and overrides over each other.
+pub(super) fn combine(
+    recipe: &RecipeText,
+    overrides: &Overrides,
+    env: &Environment,
+) -> Result<Layered, SettingsError> {
+    let (mut values, mut origins) = read_recipe(recipe)?;
+    let mut put = |values: &mut Table, path: &str, value: Value, origin: Origin| {
+        insert(values, path, value);
+        origins.retain(|held, _| {
+            held != path
+                && !held
+                    .strip_prefix(path)
+                    .is_some_and(|rest| rest.starts_with('.'))
+        });
+        origins.insert(path.to_owned(), origin);
+    };
+    for (path, name) in [
+        ("model", COLLOQUY_MODEL),
+        ("engine.threads", COLLOQUY_THREADS),
+        ("engine.memory", COLLOQUY_MEMORY),
+    ] {
+        if let Some(text) = env.get(name) {
+            let value = if path == "model" {
+                Value::String(text.to_owned())
+            } else {
+                value_of(text)
+            };
+            check(path, &value, || Origin::Env(name))?;
+            put(&mut values, path, value, Origin::Env(name));
+        }
+    }
+    for argument in &overrides.set {
+        let (path, value, origin) = read_set(argument)?;
+        if let Some((table, _)) = path
+            .rsplit_once('.')
+            .filter(|(table, _)| keys::find(table).is_some())
+        {
+            // One share joins those that are there, the default ones where the recipe names none.
+            put_default_shares(&mut values, table);
+        }
+        put(&mut values, &path, value, origin);
+    }
+    if let Some(model) = &overrides.model {
+        put(
+            &mut values,
+            "model",
+            Value::String(model.clone()),
+            Origin::Flag("--model".into()),
+        );
+    }
+    for (path, flag, number) in [
+        ("seed", "--seed", overrides.seed),
+        ("count", "--count", overrides.count),
+    ] {
+        if let Some(number) = number {
+            let origin = Origin::Flag(flag.into());
+            let value =
+                i64::try_from(number).map_err(|_| out_of_range(path, number, origin.clone()))?;
+            put(&mut values, path, Value::Integer(value), origin);
+        }
+    }
+    let file = RecipeFile::deserialize_checked(values)?;
+    Ok(Layered { file, origins })
+}
+
+impl RecipeFile {
+    /// Shapes were checked key by key before, with their places; what is left would be a gap in that check.
+    fn deserialize_checked(values: Table) -> Result<Self, SettingsError> {
+        values
+            .try_into()
+            .map_err(|error: toml::de::Error| SettingsError::Syntax {
+                at: Origin::Default,
+                message: error.message().to_owned(),
+            })
+    }
+}
+
+fn out_of_range(path: &str, number: u64, at: Origin) -> SettingsError {
+    SettingsError::value(
+        at,
+        path,
+        number.to_string(),
+        &format!("at most {}", i64::MAX),
+        None,
+    )
+}
+
+/// The recipe's values, each known and of the right shape, and their places.
+fn read_recipe(recipe: &RecipeText) -> Result<(Table, BTreeMap<String, Origin>), SettingsError> {
+    let syntax = |error: toml::de::Error| SettingsError::Syntax {
+        at: place_of(&recipe.label, &recipe.text, error.span()),
+        message: error.message().trim_end().to_owned(),
+    };
+    let places = Places::of(&DeTable::parse(&recipe.text).map_err(syntax)?);
+    let values: Table = toml::from_str(&recipe.text).map_err(syntax)?;
+    let at = |path: &str| {
+        let (line, column) = line_and_column(&recipe.text, places.start(path));
+        Origin::Recipe {
+            file: recipe.label.clone(),
+            line,
+            column,
+        }
+    };
+    let mut walk = Walk {
+        at: &at,
+        unknown: Vec::new(),
+        origins: BTreeMap::new(),
+    };
+    walk.table("", &values)?;
+    let mut unknown = walk.unknown;
+    unknown.sort_by_key(|key| places.start(&key.key));
+    if unknown.is_empty() {
+        Ok((values, walk.origins))
+    } else {
+        Err(SettingsError::UnknownKeys(unknown))
+    }
+}
+
+struct Walk<'a> {
+    at: &'a dyn Fn(&str) -> Origin,
+    unknown: Vec<UnknownKey>,
+    origins: BTreeMap<String, Origin>,
+}
+
+impl Walk<'_> {
+    fn table(&mut self, prefix: &str, table: &Table) -> Result<(), SettingsError> {
+        for (key, value) in table {
+            let path = join(prefix, key);
+            let at = (self.at)(&path);
+            if keys::find(&path).is_some() {
+                check(&path, value, || at.clone())?;
+                if let Some(entries) = value.as_table() {
+                    for name in entries.keys() {
+                        let entry = join(&path, name);
+                        let at = (self.at)(&entry);
+                        self.origins.insert(entry, at);
+                    }
+                }
+                self.origins.insert(path, at);
+            } else if keys::is_section(&path) {
+                let Some(inner) = value.as_table() else {
+                    return Err(wrong_shape(&path, value, "a table of keys", at));
+                };
+                self.table(&path, inner)?;
+            } else {
+                self.unknown.push(UnknownKey {
+                    at,
+                    nearest: keys::nearest_key(&path),
+                    key: path,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Refuses a value of the wrong shape. Unknown paths are someone else's matter.
+fn check(path: &str, value: &Value, at: impl Fn() -> Origin) -> Result<(), SettingsError> {
+    match keys::find(path) {
+        Some(key) if !key.kind.fits(value) => {
+            if let (Kind::Shares, Some(entries)) = (key.kind, value.as_table()) {
+                let odd = entries
+                    .iter()
+                    .find(|(_, share)| !share.is_integer() && !share.is_float());
+                if let Some((name, share)) = odd {
+                    return Err(wrong_shape(&join(path, name), share, "a number", at()));
+                }
+            }
+            Err(wrong_shape(path, value, key.kind.expected(), at()))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn wrong_shape(path: &str, value: &Value, expected: &str, at: Origin) -> SettingsError {
+    let found = match value {
+        Value::String(text) => format!("the text {text:?}"),
+        Value::Array(_) => "a list".into(),
+        Value::Table(_) => "a table".into(),
+        other => other.to_string(),
+    };
+    SettingsError::value(at, path, found, expected, None)
+}
+
+/// One `--set`.
+fn read_set(argument: &str) -> Result<(String, Value, Origin), SettingsError> {
+    let shape = || SettingsError::SetShape {
+        argument: argument.to_owned(),
+    };
+    let (path, text) = argument.split_once('=').ok_or_else(shape)?;
+    let (path, text) = (path.trim(), text.trim());
+    if path.is_empty() {
+        return Err(shape());
+    }
+    let origin = Origin::Flag(format!("--set {path}"));
+    // `customer.tone.angry=0.2` adds an entry to a table of shares.
+    let shares = path.rsplit_once('.').filter(|(outer, name)| {
+        keys::find(outer).is_some_and(|key| key.kind == Kind::Shares) && !name.is_empty()
+    });
+    let kind = match (keys::find(path), shares) {
+        (Some(key), _) => key.kind,
+        (None, Some(_)) => Kind::Number,
+        (None, None) => {
+            let unknown = UnknownKey {
+                at: origin,
+                key: path.to_owned(),
+                nearest: keys::nearest_key(path),
+            };
+            return Err(SettingsError::UnknownKeys(vec![unknown]));
+        }
+    };
+    let value = match (kind, value_of(text)) {
+        (_, value) if kind.fits(&value) => value,
+        // A text that happens to look like a number or a list is still a text.
+        (Kind::Text, _) => Value::String(text.to_owned()),
+        (Kind::Texts, Value::String(text)) => Value::Array(
+            text.split(',')
+                .map(|item| Value::String(item.trim().to_owned()))
+                .collect(),
+        ),
+        (_, value) => return Err(wrong_shape(path, &value, kind.expected(), origin)),
+    };
+    Ok((path.to_owned(), value, origin))
+}
+
+/// A value as TOML, or as a bare text.
+fn value_of(text: &str) -> Value {
+    let parsed = toml::from_str::<Table>(&format!("v = {text}"))
+        .ok()
+        .filter(|table| table.len() == 1);
+    parsed
+        .and_then(|mut table| table.remove("v"))
+        .unwrap_or_else(|| Value::String(text.to_owned()))
+}
+
+/// Writes the default shares of a key where it has none.
+fn put_default_shares(values: &mut Table, path: &str) {
+    let mut at = Some(&*values);
+    let (outer, last) = path.rsplit_once('.').unwrap_or(("", path));
+    for section in outer.split('.').filter(|section| !section.is_empty()) {
+        at = at
+            .and_then(|table| table.get(section))
+            .and_then(Value::as_table);
+    }
+    if at.is_none_or(|table| !table.contains_key(last)) {
+        let entries = default_shares(path)
+            .iter()
+            .map(|(name, share)| ((*name).to_owned(), Value::Float(*share)));
+        insert(values, path, Value::Table(entries.collect()));
+    }
+}
+
+/// Puts a value at a path; a table of shares is replaced as a whole, one of its entries alone.
+fn insert(table: &mut Table, path: &str, value: Value) {
+    match path.split_once('.') {
+        None => {
+            table.insert(path.to_owned(), value);
+        }
+        Some((first, rest)) => {
+            let inner = table
+                .entry(first)
+                .or_insert_with(|| Value::Table(Table::new()));
+            if let Value::Table(inner) = inner {
+                insert(inner, rest, value);
+            }
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! From what was written (a recipe, `--set`, flags, the environment) to what is meant.
+//!
+//! Three steps: a recipe's text becomes a [`RecipeFile`], in which everything is optional; overrides and the environment
+//! are laid over it; [`resolve`] turns the result into a [`RunSpec`], in which everything is decided, and remembers where
+//! each value came from. Nothing past this room sees a flag, a variable or a setting that might be missing.
+
+pub mod env;
+
+mod error;
+mod keys;
+mod layers;
+mod origin;
+mod recipe;
+mod resolve;
+mod shares;
+mod source;
+mod spec;
+
+#[cfg(test)]
+mod tests;
+
+pub use env::Environment;
+pub use error::{BadValue, SettingsError, UnknownKey};
+pub use keys::{Key, Keys, Kind, Part, Stage, diff_keys, known_keys};
+pub use layers::Overrides;
+pub use origin::Origin;
+pub use recipe::RecipeFile;
+pub use resolve::{ResolvedKey, Settings, resolve};
+pub use shares::{ShareName, Shares};
+pub use source::{EMBEDDED, Embedded, RecipeText, starter};
+pub use spec::{
+    Auto, Axis, Brand, Channel, ConversationRules, Customer, EngineRoom, PagesDir, PagesFrom,
+    PlanRules, QueriesFrom, RoleSampling, RunSpec, SamplingRules,
+};

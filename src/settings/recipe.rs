@@ -1,0 +1,110 @@
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// A recipe as written: everything is optional.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RecipeFile {
+    pub name: Option<String>,
+    pub seed: Option<u64>,
+    pub count: Option<u64>,
+    pub model: Option<String>,
+    pub language: Option<String>,
+    pub max_attempts: Option<u64>,
+    pub brand: BrandFile,
+    pub pages: PagesFile,
+    pub queries: QueriesFile,
+    pub customer: CustomerFile,
+    pub plan: PlanFile,
+    pub conversation: ConversationFile,
+    pub sampling: SamplingFile,
+    pub engine: EngineFile,
+}
+
+/// `[brand]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BrandFile {
+    pub name: Option<String>,
+    pub agent: Option<String>,
+    pub channel: Option<String>,
+}
+
+/// `[pages]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PagesFile {
+    pub dir: Option<String>,
+    pub include: Option<Vec<String>>,
+    pub exclude: Option<Vec<String>>,
+}
+
+/// `[queries]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct QueriesFile {
+    pub per_page: Option<u64>,
+    pub per_long_page: Option<u64>,
+    pub long_page_lines: Option<u64>,
+    pub from: Option<String>,
+}
+
+/// `[customer]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CustomerFile {
+    pub tone: Option<BTreeMap<String, f64>>,
+    pub style: Option<BTreeMap<String, f64>>,
+    pub product: Option<BTreeMap<String, f64>>,
+    pub typos_per_turn: Option<u64>,
+}
+
+/// `[plan]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PlanFile {
+    pub outcome: Option<BTreeMap<String, f64>>,
+    pub cross: Option<Vec<String>>,
+    pub keep_only_planned_outcome: Option<bool>,
+}
+
+/// `[conversation]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ConversationFile {
+    pub min_turns: Option<u64>,
+    pub max_turns: Option<u64>,
+    pub agent_words: Option<u64>,
+    pub customer_words: Option<u64>,
+    pub passage_tokens: Option<u64>,
+}
+
+/// `[sampling]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SamplingFile {
+    pub customer: RoleSamplingFile,
+    pub agent: RoleSamplingFile,
+    pub queries: RoleSamplingFile,
+}
+
+/// `[sampling.<role>]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RoleSamplingFile {
+    pub temperature: Option<f64>,
+    pub top_p: Option<f64>,
+    pub top_k: Option<u64>,
+    pub min_p: Option<f64>,
+    pub repetition_penalty: Option<f64>,
+}
+
+/// `[engine]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EngineFile {
+    pub threads: Option<toml::Value>,
+    pub memory: Option<toml::Value>,
+    pub concurrency: Option<toml::Value>,
+}

@@ -1,0 +1,298 @@
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::keys::{Keys, Stage, known_keys};
+use super::{Part, Shares};
+use crate::record::{Outcome, Style, Tone};
+
+/// Everything a run needs to be told, decided. Its fields are the recipe's keys.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunSpec {
+    /// Names the run's folder; letters, digits, `.`, `_` and `-`.
+    pub name: String,
+    pub seed: u64,
+    /// Places in the plan: kept conversations, unless a place runs out of attempts.
+    pub count: u64,
+    /// The model as the user named it.
+    pub model: String,
+    pub language: String,
+    /// Tries per place, the first included.
+    pub max_attempts: u32,
+    pub brand: Brand,
+    pub pages: PagesFrom,
+    pub queries: QueriesFrom,
+    pub customer: Customer,
+    pub plan: PlanRules,
+    pub conversation: ConversationRules,
+    pub sampling: SamplingRules,
+    pub engine: EngineRoom,
+    /// Make at most this many places of the plan now.
+    pub limit: Option<u64>,
+    /// The folder that holds run folders.
+    pub out: PathBuf,
+}
+
+/// Who the agent speaks for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Brand {
+    pub name: String,
+    pub agent: String,
+    pub channel: Channel,
+}
+
+/// Where the conversation takes place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Channel {
+    Chat,
+    Email,
+    Phone,
+}
+
+impl Channel {
+    /// Every channel.
+    pub const ALL: &[Self] = &[Self::Chat, Self::Email, Self::Phone];
+
+    /// The name in recipes.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Chat => "chat",
+            Self::Email => "email",
+            Self::Phone => "phone",
+        }
+    }
+}
+
+/// Which help pages.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PagesFrom {
+    pub dir: PagesDir,
+    /// Globs over paths below the folder; all when empty.
+    pub include: Vec<String>,
+    /// Globs of what to leave out; they win over `include`.
+    pub exclude: Vec<String>,
+}
+
+/// Where the help pages are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum PagesDir {
+    /// The pages that come with the program: `shipped`.
+    Shipped,
+    Folder(PathBuf),
+}
+
+/// The word for [`PagesDir::Shipped`]; a folder of that name is written `./shipped`.
+pub(super) const SHIPPED: &str = "shipped";
+
+impl From<String> for PagesDir {
+    fn from(text: String) -> Self {
+        if text == SHIPPED {
+            Self::Shipped
+        } else {
+            Self::Folder(text.into())
+        }
+    }
+}
+
+impl From<PagesDir> for String {
+    fn from(dir: PagesDir) -> Self {
+        dir.to_string()
+    }
+}
+
+impl fmt::Display for PagesDir {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Shipped => f.write_str(SHIPPED),
+            Self::Folder(path) => path.display().fmt(f),
+        }
+    }
+}
+
+/// Where the customers' questions come from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueriesFrom {
+    /// Questions to make for a page of up to `long_page_lines` lines.
+    pub per_page: u32,
+    /// Questions to make for a longer page.
+    pub per_long_page: u32,
+    pub long_page_lines: u32,
+    /// A file of given questions; none are made then.
+    pub from: Option<PathBuf>,
+}
+
+/// What customers are like.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Customer {
+    pub tone: Shares<Tone>,
+    pub style: Shares<Style>,
+    pub product: Shares<String>,
+    /// Mistakes laid over each turn of a customer whose style is `typos`.
+    pub typos_per_turn: u32,
+}
+
+/// The mix of the dataset, where it is not the customer's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlanRules {
+    pub outcome: Shares<Outcome>,
+    /// Axes whose joint distribution is exact, not only each one's own.
+    pub cross: Vec<Axis>,
+    /// Turn down a conversation that came out otherwise than planned.
+    pub keep_only_planned_outcome: bool,
+}
+
+/// An axis of the plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Axis {
+    Page,
+    Tone,
+    Style,
+    Product,
+    Outcome,
+}
+
+impl Axis {
+    /// Every axis, in the order of a cell's fields.
+    pub const ALL: &[Self] = &[
+        Self::Page,
+        Self::Tone,
+        Self::Style,
+        Self::Product,
+        Self::Outcome,
+    ];
+
+    /// The name in recipes and summaries.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Page => "page",
+            Self::Tone => "tone",
+            Self::Style => "style",
+            Self::Product => "product",
+            Self::Outcome => "outcome",
+        }
+    }
+}
+
+/// The bounds of a conversation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConversationRules {
+    /// Turns of both sides together.
+    pub min_turns: u32,
+    pub max_turns: u32,
+    /// Words per turn.
+    pub agent_words: u32,
+    pub customer_words: u32,
+    /// Tokens of help page that the agent sees; what the model's context allows when not given.
+    pub passage_tokens: Option<u32>,
+}
+
+/// What each role's sampling changes of the model's own.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SamplingRules {
+    pub customer: RoleSampling,
+    pub agent: RoleSampling,
+    pub queries: RoleSampling,
+}
+
+/// What a recipe says of a role's sampling; the rest is the model's own (`generation_config.json`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RoleSampling {
+    pub temperature: Option<f32>,
+    pub top_p: Option<f32>,
+    pub top_k: Option<u32>,
+    pub min_p: Option<f32>,
+    pub repetition_penalty: Option<f32>,
+}
+
+/// How the engine is to work: speed and memory, never content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EngineRoom {
+    pub threads: Auto,
+    pub memory: Auto,
+    /// Conversations alive at once.
+    pub concurrency: Auto,
+}
+
+/// A number, or the program's choice: `"auto"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "Value", try_from = "Value")]
+pub enum Auto {
+    Auto,
+    /// Threads, bytes or conversations, as the key says.
+    Exactly(u64),
+}
+
+impl From<Auto> for Value {
+    fn from(auto: Auto) -> Self {
+        match auto {
+            Auto::Auto => "auto".into(),
+            Auto::Exactly(number) => number.into(),
+        }
+    }
+}
+
+impl TryFrom<Value> for Auto {
+    type Error = &'static str;
+
+    fn try_from(value: Value) -> Result<Self, Self::Error> {
+        match value.as_u64() {
+            Some(number) => Ok(Self::Exactly(number)),
+            None if value == "auto" => Ok(Self::Auto),
+            None => Err("expected a whole number or \"auto\""),
+        }
+    }
+}
+
+impl Auto {
+    /// The number, or the program's choice.
+    #[must_use]
+    pub fn or(self, choice: u64) -> u64 {
+        match self {
+            Self::Auto => choice,
+            Self::Exactly(number) => number,
+        }
+    }
+}
+
+impl RunSpec {
+    /// The content keys of a stage with their values. What enters by content (pages, given queries, model, prompts) is not
+    /// here; the run adds its hashes.
+    #[must_use]
+    pub fn content_keys(&self, stage: Stage) -> Keys {
+        self.keys(|part| part.shapes(stage))
+    }
+
+    /// The keys that change how a run is carried out, not what it makes.
+    #[must_use]
+    pub fn operational_keys(&self) -> Keys {
+        self.keys(|part| part == Part::Operational)
+    }
+
+    fn keys(&self, wanted: impl Fn(Part) -> bool) -> Keys {
+        let whole = serde_json::to_value(self).expect("plain data serialises to JSON");
+        let value = |path: &str| {
+            path.split('.')
+                .try_fold(&whole, |at, key| at.get(key))
+                .cloned()
+                .unwrap_or(Value::Null)
+        };
+        known_keys()
+            .iter()
+            .filter(|key| wanted(key.part))
+            .map(|key| (key.path.to_owned(), value(key.path)))
+            .collect()
+    }
+
+    /// Places of the plan to make now.
+    #[must_use]
+    pub fn places(&self) -> u64 {
+        self.limit.map_or(self.count, |limit| limit.min(self.count))
+    }
+}
