@@ -1,6 +1,7 @@
 //! Turns a recipe into a dataset of multi-turn conversations, with open-weight chat models loaded in the same process.
 
 pub mod augment;
+pub mod cli;
 pub mod dialogue;
 pub mod engine;
 pub mod export;
@@ -11,6 +12,7 @@ pub mod kernels;
 pub mod knowledge;
 pub mod model;
 pub mod pipeline;
+pub mod progress;
 pub mod prompt;
 pub mod record;
 pub mod rng;

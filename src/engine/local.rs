@@ -39,6 +39,7 @@ pub struct LocalModel {
     passage_tokens: Option<u32>,
     pool_tokens: usize,
     weight_bytes: usize,
+    parameters: usize,
 }
 
 impl std::fmt::Debug for LocalModel {
@@ -159,6 +160,7 @@ impl LocalModel {
             passage_tokens: manifest.passage_tokens,
             pool_tokens: started.pool_tokens,
             weight_bytes: started.weight_bytes,
+            parameters: parts.spec.linear_parameters(),
         })
     }
 
@@ -194,6 +196,12 @@ impl LocalModel {
     #[must_use]
     pub fn weight_bytes(&self) -> usize {
         self.weight_bytes
+    }
+
+    /// Numbers in the weight matrices.
+    #[must_use]
+    pub fn parameters(&self) -> usize {
+        self.parameters
     }
 
     #[must_use]

@@ -1,9 +1,9 @@
 //! What the program knows of a model beyond its own files: `colloquy.toml` in the model's folder, where there is one.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// A model's manifest. Every key may be left out.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Manifest {
     /// For people.

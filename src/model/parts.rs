@@ -100,7 +100,8 @@ impl ModelParts {
         )?);
         tokenizer.check_rows(spec.vocab_size)?;
         let weights = Weights::open(&files.weights)?;
-        let hash = files.content_hash(threads)?;
+        // The manifest changes prompts and budgets, so it belongs to what identifies the model.
+        let hash = crate::hash::of_value(&(files.content_hash(threads)?, &manifest));
         Ok(Self {
             spec,
             config,
@@ -166,8 +167,8 @@ impl ModelParts {
             tokenizer: Arc::new(tokenizer),
             template: Some(template),
             weights: Weights::embedded("demo/model.safetensors", weights)?,
+            hash: crate::hash::of_value(&(all, &manifest)),
             manifest,
-            hash: crate::hash::of_value(&all),
         })
     }
 }

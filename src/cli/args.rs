@@ -1,0 +1,190 @@
+//! The command line, as clap types.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Turns a recipe into a dataset of multi-turn conversations, with chat models that run inside this program, offline.
+#[derive(Debug, Parser)]
+#[command(name = "colloquy", version, max_term_width = 100, after_help = super::failure::CODES)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a dataset, or go on with one
+    ///
+    /// The same command twice does the work once: a finished run says so, an interrupted one goes on where it stopped, a
+    /// changed recipe makes a new run beside the old one.
+    Generate(GenerateArgs),
+    /// Show the first few conversations of a recipe without starting a run
+    Preview(PreviewArgs),
+    /// Copy a recipe, its prompts and two sample pages to a folder, to be changed
+    Init(InitArgs),
+    /// List the recipes that come with the program, or print one
+    Recipes(RecipesArgs),
+    /// Check a recipe: every setting with its source, the plan, a sample of each prompt
+    Validate(ValidateArgs),
+    /// Say how far a run is
+    Status(RunArgs),
+    /// Go on with an interrupted run
+    Resume(ResumeArgs),
+    /// Show a run's conversations, or one of them
+    Show(ShowArgs),
+    /// Write a run's conversations to a file
+    Export(ExportArgs),
+    /// Look at chat models
+    #[command(subcommand)]
+    Models(ModelsCommand),
+    /// Log-probability of every token of a text
+    Score(ScoreArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// What changes a recipe from the command line.
+#[derive(Args, Clone, Debug, Default)]
+pub struct RecipeArgs {
+    /// A recipe file, a folder with a recipe.toml, or the name of a recipe that comes with the program [default: support]
+    pub recipe: Option<String>,
+    /// Chat model: a folder, org/name from the Hugging Face cache, or demo
+    #[arg(long, value_name = "REF")]
+    pub model: Option<String>,
+    /// Seed of every draw
+    #[arg(long, value_name = "S")]
+    pub seed: Option<u64>,
+    /// Change one key of the recipe, as --set conversation.max_turns=8; may be given several times
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct GenerateArgs {
+    #[command(flatten)]
+    pub recipe: RecipeArgs,
+    /// Folder that holds the run folders [default: runs]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Stop after the first N conversations of the plan; a later run without it goes on
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u64>,
+    /// Print the summary as one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct PreviewArgs {
+    #[command(flatten)]
+    pub recipe: RecipeArgs,
+    /// How many conversations
+    #[arg(short, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub n: u64,
+    /// Print each conversation as a JSON line
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct InitArgs {
+    /// The folder to make; it must be empty or not exist
+    pub dir: PathBuf,
+    /// Which recipe to start from
+    #[arg(long, value_name = "NAME", default_value = "support")]
+    pub recipe: String,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct RecipesArgs {
+    /// Print this recipe's text
+    pub name: Option<String>,
+    /// Print the list as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct ValidateArgs {
+    #[command(flatten)]
+    pub recipe: RecipeArgs,
+    /// Print everything as one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct RunArgs {
+    /// The run's folder, as runs/support-1a2b3c4d
+    pub run: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct ResumeArgs {
+    /// The run's folder, as runs/support-1a2b3c4d
+    pub run: PathBuf,
+    /// Stop after the first N conversations of the plan
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u64>,
+    /// Print the summary as one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct ShowArgs {
+    /// The run's folder, as runs/support-1a2b3c4d
+    pub run: PathBuf,
+    /// One conversation: its id (c/12/0) or its place in the plan (12); all that are kept when not given
+    pub id: Option<String>,
+    /// Also show the exact prompt of every turn
+    #[arg(long)]
+    pub prompts: bool,
+    /// Print JSON lines
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct ExportArgs {
+    /// The run's folder, as runs/support-1a2b3c4d
+    pub run: PathBuf,
+    /// Shape of the rows
+    #[arg(long, value_name = "FORMAT", default_value = "messages", value_parser = ["messages"])]
+    pub format: String,
+    /// The file to write; - for standard output
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ModelsCommand {
+    /// What a model is: family, size, context, tokenizer, template, memory
+    Show {
+        /// A folder, org/name from the Hugging Face cache, or demo
+        reference: String,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct ScoreArgs {
+    /// A folder, org/name from the Hugging Face cache, or demo
+    #[arg(long, value_name = "REF")]
+    pub model: String,
+    /// The text, in UTF-8; - for standard input
+    #[arg(long, value_name = "FILE")]
+    pub text_file: PathBuf,
+    /// Print {"tokens": [{"id", "text", "logprob"}, …], "perplexity"}; the first token has no log-probability
+    #[arg(long)]
+    pub json: bool,
+}

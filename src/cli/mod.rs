@@ -1,0 +1,96 @@
+//! The command line: one file a subcommand. The only room that prints results.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is the room that prints"
+)]
+
+mod args;
+mod completions;
+mod export;
+mod failure;
+mod generate;
+mod init;
+mod maker;
+mod models;
+mod preview;
+mod recipes;
+mod score;
+mod shipped;
+mod show;
+mod status;
+mod talk;
+mod validate;
+mod workshop;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command, ModelsCommand};
+use failure::Failure;
+
+/// Reads the command line, does what it says, and tells how that went.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(
+                u8::try_from(error.exit_code()).unwrap_or(failure::Code::Usage as u8),
+            );
+        }
+    };
+    match dispatch(cli.command) {
+        Ok(code) => code,
+        Err(failure) => {
+            report(&failure);
+            failure.code.into()
+        }
+    }
+}
+
+fn dispatch(command: Command) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Generate(args) => generate::run(&args),
+        Command::Resume(args) => generate::resume(&args),
+        Command::Preview(args) => preview::run(&args),
+        Command::Init(args) => init::run(&args),
+        Command::Recipes(args) => recipes::run(&args),
+        Command::Validate(args) => validate::run(&args),
+        Command::Status(args) => status::run(&args),
+        Command::Show(args) => show::run(&args),
+        Command::Export(args) => export::run(&args),
+        Command::Models(ModelsCommand::Show { reference, json }) => models::show(&reference, json),
+        Command::Score(args) => score::run(&args),
+        Command::Completions { shell } => completions::run(shell),
+    }
+}
+
+fn report(failure: &Failure) {
+    let style = console::Style::new().for_stderr().red().bold();
+    eprintln!(
+        "{} {}",
+        style.apply_to("error:"),
+        failure.message.trim_end()
+    );
+    if let Some(hint) = &failure.hint {
+        eprintln!("  hint: {hint}");
+    }
+}
+
+/// Prints to standard output; a reader that went away is no failure.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(Failure::new(
+            failure::Code::Io,
+            format!("cannot write to standard output: {error}"),
+        )),
+    }
+}

@@ -1,0 +1,10 @@
+//! `colloquy recipes`
+
+pub fn run(
+    _: &super::args::RecipesArgs,
+) -> Result<std::process::ExitCode, super::failure::Failure> {
+    Err(super::failure::Failure::new(
+        super::failure::Code::Bug,
+        "being written",
+    ))
+}

@@ -1,0 +1,8 @@
+//! `colloquy score`
+
+pub fn run(_: &super::args::ScoreArgs) -> Result<std::process::ExitCode, super::failure::Failure> {
+    Err(super::failure::Failure::new(
+        super::failure::Code::Bug,
+        "being written",
+    ))
+}

@@ -1,0 +1,10 @@
+//! `colloquy validate`
+
+pub fn run(
+    _: &super::args::ValidateArgs,
+) -> Result<std::process::ExitCode, super::failure::Failure> {
+    Err(super::failure::Failure::new(
+        super::failure::Code::Bug,
+        "being written",
+    ))
+}
