@@ -165,9 +165,8 @@ fn main() {
     let weight_bytes = decoder.weight_bytes();
     let pool = KvPool::new(&spec, conversations * tokens_each / PAGE_TOKENS + 80);
     let vocabulary = Vocabulary {
-        size: vocab,
+        drawable: vec![true; vocab],
         end: vec![],
-        banned: vec![],
         decode: Box::new(|_| String::new()),
         environment: None,
     };

@@ -1,8 +1,170 @@
 //! `colloquy init`
 
-pub fn run(_: &super::args::InitArgs) -> Result<std::process::ExitCode, super::failure::Failure> {
-    Err(super::failure::Failure::new(
-        super::failure::Code::Bug,
-        "being written",
-    ))
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use super::args::InitArgs;
+use super::failure::{Code, Failure};
+use super::{recipes, shipped};
+use crate::prompt::{Pack, embedded};
+use crate::settings::starter;
+
+/// Pages that show what a page looks like.
+const SAMPLES: &[&str] = &["delivery.md", "returns.md"];
+
+const README: &str = "# A dataset of support conversations
+
+- `recipe.toml` says what is made; every key is explained in it. Name a chat model there (`model = …`).
+- `pages/` holds the help pages that the agent answers from. The two samples are from a made-up shop: replace them.
+- `prompts/full/` holds the prompts as the program has them, to be changed. A file that is deleted counts as unchanged.
+  They are for instruct models; the demo model keeps its own short ones, which `prompts/compact/` would replace.
+
+Run these beside this folder (`DIR` stands for its name):
+
+    colloquy validate DIR            # every setting, the plan, a sample of each prompt
+    colloquy preview DIR -n 5        # a few conversations, nothing is kept
+    colloquy generate DIR            # the dataset; the same command goes on after an interruption
+    colloquy preview DIR --model demo   # without a model of your own, to see it move
+";
+
+pub fn run(args: &InitArgs) -> Result<ExitCode, Failure> {
+    recipes::find(&args.recipe)?;
+    let dir = &args.dir;
+    let there = check(dir)?;
+    let name = std::path::absolute(dir)
+        .ok()
+        .and_then(|path| {
+            path.file_name()
+                .map(|name| name.to_string_lossy().into_owned())
+        })
+        .unwrap_or_else(|| args.recipe.clone());
+    let files = files(&name);
+    if there {
+        fill(dir, &files)?;
+    } else {
+        make(dir, &files)?;
+    }
+    super::print(&next_steps(dir))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Whether the folder is there already, empty. Anything else in its place is refused.
+fn check(dir: &Path) -> Result<bool, Failure> {
+    let refuse = |what: String| {
+        Err(Failure::new(
+            Code::Usage,
+            format!(
+                "{}: {what}; expected an empty folder or none",
+                dir.display()
+            ),
+        )
+        .hint("choose another name"))
+    };
+    match fs::read_dir(dir) {
+        Ok(mut entries) => match entries.next() {
+            None => Ok(true),
+            Some(Ok(entry)) => refuse(format!(
+                "the folder holds {}",
+                entry.file_name().to_string_lossy()
+            )),
+            Some(Err(error)) => Err(Failure::read(dir, &error)),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory && dir.is_file() => {
+            refuse("it is a file".into())
+        }
+        Err(error) => Err(Failure::write(dir, &error)),
+    }
+}
+
+/// Paths below the folder, and their texts.
+fn files(name: &str) -> Vec<(PathBuf, String)> {
+    let mut files = vec![
+        (PathBuf::from("recipe.toml"), starter(name)),
+        (PathBuf::from("README.md"), README.to_owned()),
+    ];
+    // Only the pack for instruct models: prompts in the folder itself would also replace those that the demo model was
+    // trained on.
+    for prompt in embedded() {
+        if prompt.pack == Pack::Full {
+            let folder = Path::new("prompts").join(prompt.pack.name());
+            files.push((
+                folder.join(prompt.template.file()),
+                prompt.source.to_owned(),
+            ));
+        }
+    }
+    for page in shipped::PAGES {
+        if SAMPLES.contains(&page.name) {
+            files.push((Path::new("pages").join(page.name), page.text.to_owned()));
+        }
+    }
+    files
+}
+
+/// Makes a folder that is there whole or not at all.
+fn make(dir: &Path, files: &[(PathBuf, String)]) -> Result<(), Failure> {
+    let failed = |error: io::Error| Failure::write(dir, &error);
+    let parent = dir
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    fs::create_dir_all(parent).map_err(failed)?;
+    let name = dir.file_name().unwrap_or_default().to_string_lossy();
+    let stage = parent.join(format!(".{name}.{}.tmp", std::process::id()));
+    let result = write_all(&stage, files).and_then(|()| fs::rename(&stage, dir));
+    if result.is_err() {
+        let _ = fs::remove_dir_all(&stage);
+    }
+    result.map_err(failed)
+}
+
+/// Fills an empty folder: everything is written aside first, then moved in; what was moved is taken back on failure.
+fn fill(dir: &Path, files: &[(PathBuf, String)]) -> Result<(), Failure> {
+    let stage = dir.join(format!(".init.{}.tmp", std::process::id()));
+    let mut moved = Vec::new();
+    let result = write_all(&stage, files).and_then(|()| {
+        for entry in fs::read_dir(&stage)? {
+            let entry = entry?;
+            let target = dir.join(entry.file_name());
+            fs::rename(entry.path(), &target)?;
+            moved.push(target);
+        }
+        fs::remove_dir(&stage)
+    });
+    if result.is_err() {
+        for path in moved {
+            let _ = fs::remove_file(&path).or_else(|_| fs::remove_dir_all(&path));
+        }
+        let _ = fs::remove_dir_all(&stage);
+    }
+    result.map_err(|error| Failure::write(dir, &error))
+}
+
+fn write_all(stage: &Path, files: &[(PathBuf, String)]) -> io::Result<()> {
+    fs::create_dir(stage)?;
+    for (path, text) in files {
+        let path = stage.join(path);
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        fs::write(path, text)?;
+    }
+    Ok(())
+}
+
+fn next_steps(dir: &Path) -> String {
+    let dir = dir.display();
+    format!(
+        "made {dir}: recipe.toml, prompts, two sample pages
+next:
+  put your help pages into {dir}/pages (*.md, *.txt or <Title>/t.txt) and take the samples out
+  name a chat model in {dir}/recipe.toml: model = \"org/name\" or a folder
+  colloquy validate {dir}
+  colloquy preview {dir} -n 5        (--model demo to try it without a model)
+  colloquy generate {dir}
+"
+    )
 }

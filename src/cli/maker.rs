@@ -166,7 +166,7 @@ pub fn passage_tokens(spec: &RunSpec, workshop: &Workshop) -> usize {
     )
 }
 
-fn query_settings(spec: &RunSpec, workshop: &Workshop) -> QuerySettings {
+pub fn query_settings(spec: &RunSpec, workshop: &Workshop) -> QuerySettings {
     QuerySettings {
         brand: spec.brand.name.clone(),
         language: language(&spec.language),
@@ -175,7 +175,7 @@ fn query_settings(spec: &RunSpec, workshop: &Workshop) -> QuerySettings {
     }
 }
 
-fn support_settings(spec: &RunSpec, workshop: &Workshop) -> SupportSettings {
+pub fn support_settings(spec: &RunSpec, workshop: &Workshop) -> SupportSettings {
     let rules = &spec.conversation;
     SupportSettings {
         brand: spec.brand.name.clone(),

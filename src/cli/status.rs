@@ -1,8 +1,132 @@
 //! `colloquy status`
 
-pub fn run(_: &super::args::RunArgs) -> Result<std::process::ExitCode, super::failure::Failure> {
-    Err(super::failure::Failure::new(
-        super::failure::Code::Bug,
-        "being written",
-    ))
+use std::fmt::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use console::Style;
+use serde_json::json;
+
+use super::args::RunArgs;
+use super::failure::Failure;
+use super::talk::grouped;
+use crate::record::Cell;
+use crate::run::{RunDir, RunState, Status};
+
+/// Places without a conversation that the text names; `--json` names them all.
+const NAMED: usize = 20;
+
+pub fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
+    let dir = RunDir::open(&args.run)?;
+    let status = dir.status(&dir.replay()?);
+    if args.json {
+        let mut value = json!(status);
+        value["next"] = next(&status, &args.run).into();
+        super::print(&format!("{value}\n"))?;
+    } else {
+        super::print(&text(&status, &args.run))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn text(status: &Status, run: &Path) -> String {
+    let (bold, dim) = (Style::new().bold(), Style::new().dim());
+    let mut text = String::new();
+    let state = match status.state {
+        RunState::Complete => "complete".to_owned(),
+        RunState::Partial => "not finished".to_owned(),
+        RunState::Live => match status.process {
+            Some(process) => format!("going on, in process {process}"),
+            None => "going on".to_owned(),
+        },
+    };
+    let _ = writeln!(text, "{}  {state}", bold.apply_to(run.display()));
+    let mut line = |name: &str, value: String| {
+        let _ = writeln!(text, "  {} {value}", dim.apply_to(format!("{name:<14}")));
+    };
+    line(
+        "kept",
+        format!("{} of {}", grouped(status.kept), grouped(status.count)),
+    );
+    if status.open > 0 {
+        line("to be made", grouped(status.open));
+        line(
+            "export holds",
+            format!(
+                "the first {} places of the plan",
+                grouped(status.finished_prefix)
+            ),
+        );
+    }
+    line(
+        "questions",
+        format!(
+            "for {} of {} pages",
+            status.pages_with_queries, status.pages
+        ),
+    );
+    if !status.rejected.is_empty() {
+        let total: u64 = status.rejected.values().sum();
+        let reasons: Vec<String> = status
+            .rejected
+            .iter()
+            .map(|(reason, n)| format!("{} {}", grouped(*n), reason.replace('_', " ")))
+            .collect();
+        line(
+            "turned down",
+            format!("{} ({})", grouped(total), reasons.join(", ")),
+        );
+    }
+    if status.demo {
+        line("demo", "for trying the pipeline, not for training".into());
+    }
+    if !status.shortfalls.is_empty() {
+        let _ = writeln!(
+            text,
+            "{} places stayed empty:",
+            grouped(status.shortfalls.len() as u64)
+        );
+        for shortfall in status.shortfalls.iter().take(NAMED) {
+            let _ = writeln!(
+                text,
+                "  {:>5}  {}: {}",
+                shortfall.slot,
+                cell(&shortfall.cell),
+                shortfall.reasons.join(", ")
+            );
+        }
+        if status.shortfalls.len() > NAMED {
+            let _ = writeln!(
+                text,
+                "  … and {} more; --json names them all",
+                status.shortfalls.len() - NAMED
+            );
+        }
+    }
+    let _ = writeln!(text, "next: {}", next(status, run));
+    text
+}
+
+/// What a place of the plan asks for, in a line.
+fn cell(cell: &Cell) -> String {
+    format!(
+        "{} · {} · {} · {} › {}",
+        cell.tone, cell.style, cell.product, cell.page, cell.outcome
+    )
+}
+
+fn next(status: &Status, run: &Path) -> String {
+    let run = run.display();
+    match status.state {
+        RunState::Complete if status.kept == 0 => {
+            format!("`colloquy show {run} 0` shows why nothing was kept")
+        }
+        RunState::Complete => format!(
+            "`colloquy show {run}` reads it, `colloquy export {run} --out FILE` writes it out"
+        ),
+        RunState::Partial => {
+            format!("`colloquy resume {run}` goes on; what is finished can be exported now")
+        }
+        RunState::Live => format!("`colloquy export {run} --out FILE` works meanwhile"),
+    }
 }

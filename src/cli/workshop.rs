@@ -141,7 +141,7 @@ impl Workshop {
 }
 
 /// A `prompts` folder beside the pages of a recipe made by `init`.
-fn prompt_folder(spec: &RunSpec) -> Option<PathBuf> {
+pub fn prompt_folder(spec: &RunSpec) -> Option<PathBuf> {
     let PagesDir::Folder(pages) = &spec.pages.dir else {
         return None;
     };

@@ -18,12 +18,11 @@ use crate::kernels::PAGE_TOKENS;
 
 /// What the engine must know of a vocabulary.
 pub struct Vocabulary {
-    /// Ids that the tokenizer knows: `0..size`.
-    pub size: usize,
+    /// Whether an id may be drawn; ids beyond the list (padding of the embedding) never are, nor should control ids that
+    /// end nothing.
+    pub drawable: Vec<bool>,
     /// Ids that end a reply.
     pub end: Vec<TokenId>,
-    /// Control ids that end nothing and are never drawn.
-    pub banned: Vec<TokenId>,
     /// Text of a run of ids.
     pub decode: Box<dyn Fn(&[TokenId]) -> String + Send + Sync>,
     /// The tokenizer as grammars see it.

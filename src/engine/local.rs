@@ -92,13 +92,15 @@ pub fn start_engine(
         .unwrap_or(POOL_TOKENS)
         .min(POOL_TOKENS);
     let tokenizer = Arc::clone(&parts.tokenizer);
+    let mut drawable = vec![true; tokenizer.size().min(spec.vocab_size)];
+    for id in tokenizer.control_ids().filter(|id| !end.contains(id)) {
+        if let Some(flag) = drawable.get_mut(id as usize) {
+            *flag = false;
+        }
+    }
     let vocabulary = Vocabulary {
-        size: tokenizer.size().min(spec.vocab_size),
+        drawable,
         end: end.to_vec(),
-        banned: tokenizer
-            .control_ids()
-            .filter(|id| !end.contains(id))
-            .collect(),
         environment: tokenizer.token_env(end).ok(),
         decode: Box::new(move |ids| tokenizer.reply_text(&[], ids)),
     };

@@ -205,10 +205,15 @@ impl ModelRunner {
             .map(|c| c.mask())
             .transpose()
             .map_err(ChatError::Grammar)?;
-        let allowed = |id: TokenId| match &mask {
-            Some(mask) => (id as usize) < vocabulary.size && mask.is_allowed(id),
-            None => (id as usize) < vocabulary.size && !vocabulary.banned.contains(&id),
+        let known = |id: TokenId| {
+            vocabulary
+                .drawable
+                .get(id as usize)
+                .copied()
+                .unwrap_or(false)
         };
+        let allowed =
+            |id: TokenId| known(id) && mask.as_ref().is_none_or(|mask| mask.is_allowed(id));
         let uniform = request.draw.unit(made as u64);
         let token = sample(
             logits,

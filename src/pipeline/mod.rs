@@ -8,6 +8,7 @@ mod query_file;
 #[cfg(test)]
 mod query_tests;
 mod settings;
+mod sides;
 mod support;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ pub use calls::{CallLog, CallLogError, CallOutcome, NoLog};
 pub use queries::{QueryContext, QuerySet, generate_queries};
 pub use query_file::{GivenQuery, QueryFileError, QueryFormat, parse_queries, read_queries};
 pub use settings::{QuerySettings, SupportSettings, passage_budget};
+pub use sides::{Asked, Seen, Side, Sides, Subject, exchange_tokens, seen};
 pub use support::{Assignment, SupportContext, converse};
 
 use crate::engine::ChatError;

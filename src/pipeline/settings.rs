@@ -63,6 +63,18 @@ impl Default for SupportSettings {
 }
 
 impl SupportSettings {
+    /// Whether the customer decides, after this many turns, whether to go on.
+    #[must_use]
+    pub fn decides_after(&self, turns: usize) -> bool {
+        turns >= self.min_turns || self.is_full(turns)
+    }
+
+    /// Whether after this many turns there is no room for another exchange.
+    #[must_use]
+    pub fn is_full(&self, turns: usize) -> bool {
+        turns + 2 > self.max_turns
+    }
+
     /// The word budget of one side's turn.
     #[must_use]
     pub fn max_words(&self, role: Role) -> usize {

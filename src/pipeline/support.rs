@@ -1,19 +1,17 @@
 use std::sync::Arc;
 
+use super::sides::{Sides, Subject};
 use super::{Caller, PipelineError, SupportSettings};
 use crate::augment::typos;
-use crate::dialogue::{Decision, Log, decide, end_choice, guards, project};
-use crate::engine::{Ask, ChatError, Completion, Finish, OPENER, Session};
+use crate::dialogue::{Decision, Log, decide, end_choice, guards};
+use crate::engine::{Ask, ChatError, Completion, Finish, Session};
 use crate::knowledge::choose_passages;
-use crate::prompt::{AgentVars, CustomerVars, PassageVar, Prompts};
+use crate::prompt::Prompts;
 use crate::record::{
     Case, Cell, Conversation, EndReason, GuardHit, Outcome, Page, Query, Rejected, Role, Style,
     Turn, Verdict,
 };
 use crate::rng::Stream;
-
-/// Tokens a chat template may add to a message, reserved per turn.
-const MESSAGE_TOKENS: usize = 8;
 
 /// A reply that a guard turns down is made again this often.
 const REGENERATIONS: u64 = 1;
@@ -120,12 +118,6 @@ enum Ended {
     Full(String),
 }
 
-/// Both sides' system message with and without what a speaker may say back.
-struct Side {
-    system: String,
-    instructions: String,
-}
-
 /// One conversation in the making.
 struct Talk<'a> {
     context: &'a SupportContext,
@@ -133,9 +125,7 @@ struct Talk<'a> {
     id: String,
     draw: Stream,
     passages: Vec<usize>,
-    customer: Side,
-    agent: Side,
-    status: String,
+    sides: Sides,
     log: Log,
 }
 
@@ -150,43 +140,18 @@ impl<'a> Talk<'a> {
         let count = |text: &str| model.count_tokens(text);
         let passages =
             choose_passages(page, &assignment.query.text, settings.passage_tokens, count);
-        let agent = AgentVars {
-            agent: &settings.agent,
-            brand: &settings.brand,
-            channel: &settings.channel,
-            language: &settings.language,
-            max_words: settings.agent_words,
-            title: &page.title,
-            passages: PassageVar::of(page, &passages),
-        };
-        let case = &assignment.case;
-        let customer = CustomerVars {
-            name: &case.name,
-            brand: &settings.brand,
-            channel: &settings.channel,
-            language: &settings.language,
-            max_words: settings.customer_words,
+        let subject = Subject {
+            page,
+            passages: &passages,
             query: &assignment.query.text,
-            tone: assignment.cell.tone,
-            style: assignment.cell.style,
-            outcome: assignment.cell.outcome,
-            item: &case.item,
-            order_id: &case.order_id,
-            order_date: &case.order_date,
-            price: &case.price,
+            cell: &assignment.cell,
+            case: &assignment.case,
         };
+        let sides = Sides::render(prompts, settings, subject)?;
         let id = format!("c/{}/{}", assignment.slot, assignment.attempt);
         Ok(Self {
             draw: context.root.child(&id),
-            customer: Side {
-                system: prompts.customer(&customer)?,
-                instructions: prompts.customer(&customer.bare())?,
-            },
-            agent: Side {
-                system: prompts.agent(&agent)?,
-                instructions: prompts.agent(&agent.bare())?,
-            },
-            status: prompts.status(&settings.brand)?,
+            sides,
             context,
             assignment,
             id,
@@ -198,20 +163,8 @@ impl<'a> Talk<'a> {
     /// The longest the customer's and the agent's view can get.
     fn worst_case_tokens(&self) -> [usize; 2] {
         let (settings, model) = (&self.context.settings, self.context.caller.model());
-        // Mistyped words fall into more tokens than the model wrote them with.
-        let mistyped = if self.assignment.cell.style == Style::Typos {
-            2
-        } else {
-            1
-        };
-        let exchange = settings.reply_tokens(Role::Customer) * mistyped
-            + settings.reply_tokens(Role::Agent)
-            + 2 * MESSAGE_TOKENS;
-        let turns = exchange * settings.max_turns.div_ceil(2);
-        let aside =
-            model.count_tokens(&self.status) + model.count_tokens(OPENER) + 2 * MESSAGE_TOKENS;
-        [&self.customer, &self.agent]
-            .map(|side| model.count_tokens(&side.system) + MESSAGE_TOKENS + aside + turns)
+        self.sides
+            .worst_case_tokens(settings, model, self.assignment.cell.style)
             .map(|tokens| tokens.min(model.context_tokens()))
     }
 
@@ -247,16 +200,16 @@ impl<'a> Talk<'a> {
     async fn ending(&self, session: &Session) -> Result<Option<Ended>, PipelineError> {
         let settings = &self.context.settings;
         let turn = self.log.len();
-        let at_limit = turn + 2 > settings.max_turns;
-        if turn < settings.min_turns && !at_limit {
+        if !settings.decides_after(turn) {
             return Ok(None);
         }
+        let at_limit = settings.is_full(turn);
         let key = format!("{}/status/{turn}/0", self.id);
-        let view = project(&self.customer.system, Role::Customer, &self.log);
+        let view = self.sides.view(Role::Customer, &self.log);
         let scores = self
             .context
             .caller
-            .choose(session, &key, &view, &self.status, Decision::WORDS)
+            .choose(session, &key, &view, &self.sides.status, Decision::WORDS)
             .await?;
         let draw = self.draw.child("status").at(turn as u64).at(0);
         let no_choice = || PipelineError::NoChoice { key: key.clone() };
@@ -307,7 +260,7 @@ impl<'a> Talk<'a> {
         attempt: u64,
     ) -> Result<Completion, PipelineError> {
         let settings = &self.context.settings;
-        let view = project(&self.side(speaker).system, speaker, &self.log);
+        let view = self.sides.view(speaker, &self.log);
         let ask = Ask {
             view: &view,
             tail: None,
@@ -344,7 +297,7 @@ impl<'a> Talk<'a> {
             truncated: finish == Finish::Truncated,
             own: &self.log.said_by(speaker),
             other: &heard,
-            instructions: &self.side(speaker).instructions,
+            instructions: &self.sides.of(speaker).instructions,
             own_name,
             other_name,
             max_words: self.context.settings.max_words(speaker),
@@ -399,12 +352,5 @@ impl<'a> Talk<'a> {
             &settings.brand,
             &settings.agent,
         ]
-    }
-
-    fn side(&self, role: Role) -> &Side {
-        match role {
-            Role::Customer => &self.customer,
-            Role::Agent => &self.agent,
-        }
     }
 }

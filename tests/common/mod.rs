@@ -57,9 +57,8 @@ pub fn engine_with(name: &str, setup: Setup, change: impl FnOnce(&mut ModelSpec)
     let positions = spec.max_positions;
     let pool = KvPool::new(&spec, setup.pages);
     let vocabulary = Vocabulary {
-        size: spec.vocab_size,
+        drawable: vec![true; spec.vocab_size],
         end: Vec::new(),
-        banned: Vec::new(),
         decode: Box::new(|ids| ids.iter().map(|id| format!("<{id}>")).collect()),
         environment: None,
     };

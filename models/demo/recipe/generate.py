@@ -90,6 +90,12 @@ class Topic:
                 f["section"], f["slug"] = s, self.slug
                 f["key"] = (self.slug, f["id"])
                 self.facts.append(f)
+        # the fact that stands in the same paragraph of the shipped page
+        self.mate = {}
+        for s in range(len(self.sections)):
+            fs = [f["key"] for f in self.facts if f["section"] == s]
+            for a, b in zip(fs[::2], fs[1::2]):
+                self.mate[a], self.mate[b] = b, a
 
 
 def load_topics(folder=TOPICS):
@@ -511,8 +517,8 @@ class Generator:
         self.held = held_topics(topics)
         self.mode = mode
         self.short = False  # curriculum: little context, one question
-        self.long_share = 0.3
-        self.mix = mix or {"A": 0.42, "B": 0.36, "D": 0.22}
+        self.long_share = 0.08
+        self.mix = mix or {"A": 0.52, "B": 0.30, "D": 0.18}
 
     # -- who and what
 
@@ -637,7 +643,7 @@ class Generator:
     def opening(self, c, fact):
         rng = self.rng
         q = c["query"]
-        if rng.random() > 0.72 and fact is not None:
+        if rng.random() > 0.92 and fact is not None:
             q = c["page"].text(rng.choice(fact["ask"]))
             if rng.random() < 0.3:
                 q = rephrase(rng, q)
@@ -667,9 +673,9 @@ class Generator:
 
     def ask(self, fact, c, page):
         q = page.text(self.rng.choice(fact["ask"]))
-        if self.rng.random() < 0.12:
+        if self.rng.random() < 0.05:
             q = rephrase(self.rng, q)
-        if self.rng.random() < 0.1:
+        if self.rng.random() < 0.05:
             q = with_item(self.rng, q, c["item"])
         return q
 
@@ -729,12 +735,12 @@ class Generator:
             lead = self.say(rng.choice(AGENT_GOT_ITEM), c)
         elif first and rng.random() < 0.2:
             lead = self.say(rng.choice(AGENT_HELLO), c)
-        elif rng.random() < 0.22:
+        elif rng.random() < 0.15:
             lead = rng.choice(AGENT_LEAD if first else AGENT_MORE_LEAD)
-        elif first and rng.random() < 0.07:
+        elif first and rng.random() < 0.03:
             lead = rng.choice(AGENT_THANKS)
         body = text
-        if own and rng.random() < 0.2:
+        if own and rng.random() < 0.1:
             body = rng.choice(AGENT_SOURCE).replace("{S}", text).replace("{s}", lower_first(text, (c["brand"],)))
         elif lead.endswith(":"):
             body = lower_first(text, (c["brand"],))
@@ -792,24 +798,23 @@ class Generator:
         opening = self.opening(c, fact)
         turns.append(("c", opening))
         given = None
-        if rng.random() < (0.45 if outcome == "ABANDONED" else 0.3):
-            low = opening.lower()
-            has_order, has_item = c["order_id"].lower() in low, c["item"] in low
-            kind = "item" if has_order else "order" if has_item else rng.choice(("order", "order", "item"))
-            if not (has_order and has_item):
-                text = rng.choice(ASK_ORDER if kind == "order" else ASK_ITEM)
-                if rng.random() < 0.2:
-                    text = self.say(rng.choice(AGENT_HELLO), c) + " " + text
-                turns.append(("a", text))
-                if outcome == "ABANDONED" and rng.random() < 0.5:
-                    d.ends = "ABANDONED"
-                    return d
-                parts = []
-                if c["tone"] == "annoyed" and rng.random() < 0.3:
-                    parts.append(rng.choice(GIVE_ANNOYED[c["style"]]))
-                parts.append(rng.choice((GIVE_ORDER if kind == "order" else GIVE_ITEM)[c["style"]]))
-                turns.append(("c", self.say(self.join_style(parts, c), c)))
-                given = kind
+        low = opening.lower()
+        has_order, has_item = c["order_id"].lower() in low, c["item"] in low
+        if not has_order and rng.random() < (0.35 if outcome == "ABANDONED" else 0.17):
+            kind = "order" if has_item or rng.random() < 0.85 else "item"
+            text = rng.choice(ASK_ORDER if kind == "order" else ASK_ITEM)
+            if rng.random() < 0.2:
+                text = self.say(rng.choice(AGENT_HELLO), c) + " " + text
+            turns.append(("a", text))
+            if outcome == "ABANDONED" and rng.random() < 0.5:
+                d.ends = "ABANDONED"
+                return d
+            parts = []
+            if c["tone"] == "annoyed" and rng.random() < 0.3:
+                parts.append(rng.choice(GIVE_ANNOYED[c["style"]]))
+            parts.append(rng.choice((GIVE_ORDER if kind == "order" else GIVE_ITEM)[c["style"]]))
+            turns.append(("c", self.say(self.join_style(parts, c), c)))
+            given = kind
         text, found = agent_says(main, given is None, given)
         turns.append(("a", text))
         answered = found
@@ -836,12 +841,26 @@ class Generator:
         d.ends = "RESOLVED" if answered else "UNRESOLVED"
         return d
 
+    def neighbours(self, page, main, n):
+        """What a customer asks next: mostly what stands beside the first matter, so that its passage holds it too."""
+        rng = self.rng
+        keys = [k for k in page.said if k != main]
+        rng.shuffle(keys)
+        fact = page.facts.get(main)
+        if fact is not None:
+            keys.sort(key=lambda k: page.facts[k]["slug"] != fact["slug"] or page.facts[k]["section"] != fact["section"])
+        mate = page.topic.mate.get(main)
+        if mate in keys and rng.random() < 0.85:
+            keys.remove(mate)
+            keys.insert(0, mate)
+        return keys[:n]
+
     def page_for(self, c):
         """A drawn page, at times with strangers: facts of another topic among its own."""
         rng = self.rng
         topic = rng.choice(self.topics)
         page = Page(rng, topic, c["brand"], self.held, self.mode)
-        if rng.random() < 0.12:
+        if rng.random() < 0.08:
             other = Page(rng, rng.choice(self.topics), c["brand"], self.held, self.mode)
             for k in rng.sample(list(other.said), min(4, len(other.said))):
                 if k not in page.said:
@@ -860,6 +879,12 @@ class Generator:
             passages, present = self.passages(page, want)
         return passages, present, [k for k in keys if k not in present]
 
+    def more(self, c):
+        """How many further questions a customer asks."""
+        if c["outcome"] == "RESOLVED":
+            return self.rng.choices((0, 1, 2), (0.4, 0.52, 0.08))[0]
+        return 1
+
     def scene(self, c, page, present, absent):
         """One dialogue over given passages; fills in what the customer asks."""
         rng = self.rng
@@ -869,26 +894,27 @@ class Generator:
 
         def pick(p_absent):
             if (rng.random() < p_absent or not here) and (gone or rng.random() < 0.15):
-                return gone.pop() if gone and rng.random() < 0.88 else None
+                return gone.pop() if gone and rng.random() < 0.6 else None
             return here.pop() if here else None
 
-        main = pick(0.12)
-        if self.short:
-            n_follow = rng.choices((0, 1), (0.6, 0.4))[0]
-        elif c["outcome"] == "RESOLVED":
-            n_follow = rng.choices((0, 1, 2), (0.42, 0.36, 0.22))[0]
-        else:
-            n_follow = 1
-        follow = [pick(0.18) for _ in range(n_follow)]
+        main = pick(0.05)
+        n_follow = self.more(c)
+        follow = []
+        for _ in range(n_follow):
+            mate = page.topic.mate.get(main)
+            if mate in here and mate in present and rng.random() < 0.5:
+                here.remove(mate)
+                follow.append(mate)
+            else:
+                follow.append(pick(0.06))
         c["page"] = page
         if main is None:
             c["query"] = rng.choice(FOREIGN)
         elif "query" not in c:
             c["query"] = page.text(rng.choice(page.facts[main]["ask"]))
-            r = rng.random()
-            if r < 0.12:
+            if rng.random() < 0.06:
                 c["query"] = rephrase(rng, c["query"])
-            if rng.random() < 0.15:
+            if rng.random() < 0.06:
                 c["query"] = with_item(rng, c["query"], c["item"], True)
         return self.dialogue(c, page, present, main, follow)
 
@@ -897,7 +923,7 @@ class Generator:
     # Samples with the same beginning (a page, a customer) are made together, so that training has to
     # read the beginning only once.
 
-    def tree_a(self, n=1, full=None):
+    def tree_a(self, n=1, full=None, quick=0):
         rng = self.rng
         c = self.cast()
         page = self.page_for(c)
@@ -907,10 +933,23 @@ class Generator:
         branches = []
         for _ in range(n):
             d = self.scene({**self.cast(), "brand": c["brand"], "agent": c["agent"]}, page, present, absent)
-            noisy = rng.random() < 0.25
+            noisy = rng.random() < 0.15
             branches.append([("user", noise(rng, t) if noisy else t, False) if who == "c" else ("assistant", t, True)
                              for who, t in d.turns])
+        keys = list(present)
+        for k in rng.sample(keys, min(len(keys), quick)):
+            branches.append(self.quick(page, k, c))
         return head, "", branches
+
+    def quick(self, page, key, c):
+        """One question and its answer: many of these fit on one page."""
+        rng = self.rng
+        c = {**self.cast(), "brand": c["brand"], "agent": c["agent"], "page": page}
+        c["query"] = page.text(rng.choice(page.facts[key]["ask"]))
+        ask = self.opening(c, page.facts[key]) if rng.random() < 0.55 else c["query"]
+        if rng.random() < 0.15:
+            ask = noise(rng, ask)
+        return [("user", ask, False), ("assistant", self.answer(page, key, c, rng.random() < 0.5, None, set()), True)]
 
     def tree_b(self, n=1, status=None):
         """The customer's view; some branches end with the status question after one of the agent's turns."""
@@ -924,12 +963,12 @@ class Generator:
             if main is None:
                 d = self.scene(c, page, present, absent)
                 main = d.main
+                if d.main[0] is not None and c["outcome"] != "UNRESOLVED":
+                    d = self.dialogue(c, page, set(present) | set(page.said if rng.random() < 0.9 else ()), d.main[0],
+                                      self.neighbours(page, d.main[0], self.more(c)))
             else:  # the same customer once more
-                keys = [k for k in page.said if k != main]
-                follow = rng.sample(keys, rng.choices((0, 1, 2), (0.42, 0.36, 0.22))[0]
-                                    if c["outcome"] == "RESOLVED" else 1)
-                keep = set(present) | {k for k in follow if rng.random() < 0.82}
-                keep -= {k for k in follow if rng.random() < 0.15}
+                follow = self.neighbours(page, main[0], self.more(c))
+                keep = set(present) | {k for k in follow if rng.random() < 0.9}
                 d = self.dialogue(c, page, keep, main[0], follow)
             turns = d.turns
             if status or (status is None and rng.random() < 0.66):
@@ -981,7 +1020,7 @@ class Generator:
             for i in picks:
                 asks = [page.text(a) for a in page.facts[keys[i]]["ask"]]
                 q = rng.choice([a for a in asks if a not in out and 4 <= words(a) <= 25] or asks)
-                out.append(with_item(rng, q, c["item"]) if rng.random() < 0.06 else q)
+                out.append(with_item(rng, q, c["item"]) if rng.random() < 0.03 else q)
             branches.append([("user", f"Write {m} questions that this page answers, as JSON.", False),
                              ("assistant", json.dumps({"queries": out}, ensure_ascii=False), True)])
         head = f"Page: {topic.title}\n" + "\n".join(t for t, _ in got) + "\n"
@@ -992,7 +1031,7 @@ class Generator:
         task = self.rng.choices(list(self.mix), list(self.mix.values()))[0]
         if task == "A":
             full = self.rng.random() < self.long_share and not self.short
-            return task, *self.tree_a(6 if full else 3 if self.short else 4, full)
+            return task, *self.tree_a(3, full, 8 if full else 6)
         return task, *(self.tree_b(3) if task == "B" else self.tree_d(3))
 
     @staticmethod

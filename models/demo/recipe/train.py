@@ -395,7 +395,7 @@ def worker(rank, a, cfg, shared, barrier):
             break
         g = data.gen
         g.short = spent < a.short * 60
-        g.long_share = 0.12 if progress < 0.4 else 0.25
+        g.long_share = 0.08
         for v in p.values():
             v.grad = None
         stats[rank].zero_()
