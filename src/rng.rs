@@ -72,6 +72,7 @@ impl Stream {
 
     /// A uniform index below `n` (`n > 0`).
     #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "the result is below `n`")]
     pub fn below(&self, position: u64, n: usize) -> usize {
         ((u128::from(self.bits(position)) * n as u128) >> 64) as usize
     }

@@ -1,6 +1,8 @@
 //! The numeric contract as laws: a sequence's numbers never depend on what shares its batch, on chunking, order, threads,
 //! instruction set or cache hits.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
 mod common;
 
 use std::sync::Arc;
@@ -19,7 +21,7 @@ fn prompt(seed: u64, len: usize) -> Vec<u32> {
 
 fn request(i: u64) -> GenerateRequest {
     // Half of the prompts share a beginning that ends inside a page.
-    let mut tokens = if i % 2 == 0 {
+    let mut tokens = if i.is_multiple_of(2) {
         prompt(1000, 45)
     } else {
         Vec::new()
@@ -157,6 +159,93 @@ fn batched_equals_alone_bit_for_bit() {
                 "{name}: {what}"
             );
         }
+    }
+}
+
+/// Many sessions decide at once in a pool where only a few branches fit: each gets its own answer, in any order.
+#[test]
+fn scores_that_wait_for_pages_are_the_same() {
+    let scores = |pages: usize, concurrency: usize, reversed: bool| {
+        let engine = engine(
+            "llama3",
+            Setup {
+                pages,
+                ..Setup::default()
+            },
+        );
+        block_on(async {
+            let local = tokio::task::LocalSet::new();
+            let gate = Arc::new(tokio::sync::Semaphore::new(concurrency));
+            let mut order: Vec<u64> = (0..30).collect();
+            if reversed {
+                order.reverse();
+            }
+            let tasks: Vec<_> = order
+                .into_iter()
+                .map(|i| {
+                    let (engine, gate) = (Arc::clone(&engine), Arc::clone(&gate));
+                    let task = local.spawn_local(async move {
+                        let _turn = gate.acquire().await.unwrap();
+                        let session = engine.open(&[90]).await.unwrap();
+                        let len = 10 + usize::try_from(i).unwrap() * 11 % 60;
+                        let mut bits = Vec::new();
+                        for turn in 0..3 {
+                            let continuations = (0..4)
+                                .map(|c| prompt(i * 100 + turn * 10 + c, 1 + (c % 3) as usize))
+                                .collect();
+                            let request = ScoreRequest {
+                                prompt: prompt(i, len),
+                                continuations,
+                            };
+                            bits.push(engine.score(&session, request).await.unwrap());
+                            let reply = GenerateRequest {
+                                prompt: prompt(i, len),
+                                ..request_of(i, turn)
+                            };
+                            bits.push(vec![
+                                engine
+                                    .generate(&session, reply)
+                                    .await
+                                    .unwrap()
+                                    .tokens
+                                    .iter()
+                                    .map(|&t| t as f32)
+                                    .collect(),
+                            ]);
+                        }
+                        bits
+                    });
+                    (i, task)
+                })
+                .collect();
+            local.await;
+            let mut out = Vec::new();
+            for (i, task) in tasks {
+                out.push((i, task.await.unwrap()));
+            }
+            out.sort_by_key(|(i, _)| *i);
+            format!("{out:?}")
+        })
+    };
+    let alone = scores(256, 1, false);
+    for (pages, concurrency, reversed) in [
+        (256, 30, false),
+        (40, 30, true),
+        (20, 7, false),
+        (16, 30, true),
+    ] {
+        assert!(
+            scores(pages, concurrency, reversed) == alone,
+            "{pages} pages, {concurrency} at once"
+        );
+    }
+}
+
+fn request_of(i: u64, turn: u64) -> GenerateRequest {
+    GenerateRequest {
+        draw: Stream::root(i).at(turn),
+        max_new_tokens: 5,
+        ..request(i)
     }
 }
 

@@ -1,6 +1,8 @@
 //! Log-probabilities of tiny random models of every family against the reference implementation
 //! (fixtures: `tests/parity/make_fixtures.py`).
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
 mod common;
 
 use colloquy::engine::{Engine, GenerateRequest, Sampling, ScoreRequest};
@@ -133,17 +135,17 @@ fn flipping_any_field_fails_by_ten_times() {
     let flips: [Flip; 10] = [
         ("llama3", "norm_eps", |s| s.norm_eps = 1e-2),
         ("llama3", "activation", |s| {
-            s.activation = Activation::GeluTanh
+            s.activation = Activation::GeluTanh;
         }),
         ("llama-gelu", "activation", |s| {
-            s.activation = Activation::Silu
+            s.activation = Activation::Silu;
         }),
         ("llama3", "rope.theta", |s| s.rope.theta = 10_000.0),
         ("llama3", "rope.scaling", |s| {
-            s.rope.scaling = RopeScaling::None
+            s.rope.scaling = RopeScaling::None;
         }),
         ("llama-linear", "rope.scaling", |s| {
-            s.rope.scaling = RopeScaling::None
+            s.rope.scaling = RopeScaling::None;
         }),
         ("mistral-window", "windows", |s| s.windows.fill(None)),
         ("qwen2-window", "windows", |s| s.windows.fill(Some(12))),

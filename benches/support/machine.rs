@@ -91,7 +91,9 @@ fn burn(rounds: usize) {
     }
     let mut acc = [1.0f32; 96];
     for _ in 0..rounds {
-        acc.iter_mut().for_each(|x| *x = *x * 0.5 + 1.0);
+        for x in &mut acc {
+            *x = *x * 0.5 + 1.0;
+        }
     }
     std::hint::black_box(acc);
 }

@@ -61,10 +61,10 @@ impl Workshop {
         {
             spec.pages.dir = PagesDir::Folder(absolute);
         }
-        if let Some(from) = &spec.queries.from
-            && let Ok(absolute) = std::path::absolute(from)
-        {
-            spec.queries.from = Some(absolute);
+        for path in [&mut spec.queries.from, &mut spec.prompts].into_iter().flatten() {
+            if let Ok(absolute) = std::path::absolute(&path) {
+                *path = absolute;
+            }
         }
         let Pages { pages, warnings } = load_pages(&spec)?;
         let mut warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
@@ -87,8 +87,8 @@ impl Workshop {
             )
             .hint("use full or compact")
         })?;
-        let prompts = match prompt_folder(&spec) {
-            Some(folder) => Prompts::with_overrides(pack, &folder)?,
+        let prompts = match &spec.prompts {
+            Some(folder) => Prompts::with_overrides(pack, folder)?,
             None => Prompts::embedded(pack),
         };
         if pages.is_empty() {
@@ -140,12 +140,9 @@ impl Workshop {
     }
 }
 
-/// A `prompts` folder beside the pages of a recipe made by `init`.
+/// The folder of prompts that a recipe names.
 pub fn prompt_folder(spec: &RunSpec) -> Option<PathBuf> {
-    let PagesDir::Folder(pages) = &spec.pages.dir else {
-        return None;
-    };
-    Some(pages.parent()?.join("prompts")).filter(|folder| folder.is_dir())
+    spec.prompts.clone()
 }
 
 /// The pages that a recipe names.

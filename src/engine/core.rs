@@ -1,5 +1,6 @@
 //! The engine: one thread that takes requests, runs steps and answers.
 
+use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -9,12 +10,15 @@ use tokio::sync::oneshot;
 
 use super::constraint::Grammars;
 use super::memory::Memory;
-use super::runner::ModelRunner;
+use super::runner::{End, ModelRunner};
 use super::scheduler::Scheduler;
 use super::sequence::{Generation, Reply, ScoreJob, ScoreResults, Sequence, SessionId, Work};
 use super::stats::EngineStats;
 use super::{ChatError, Completion, GenerateRequest, ScoreRequest, TokenId};
 use crate::kernels::PAGE_TOKENS;
+
+/// Text of a run of ids.
+pub type Decode = Box<dyn Fn(&[TokenId]) -> String + Send + Sync>;
 
 /// What the engine must know of a vocabulary.
 pub struct Vocabulary {
@@ -24,7 +28,7 @@ pub struct Vocabulary {
     /// Ids that end a reply.
     pub end: Vec<TokenId>,
     /// Text of a run of ids.
-    pub decode: Box<dyn Fn(&[TokenId]) -> String + Send + Sync>,
+    pub decode: Decode,
     /// The tokenizer as grammars see it.
     pub environment: Option<toktrie::TokEnv>,
 }
@@ -42,9 +46,10 @@ pub struct EngineOptions {
 
 enum Command {
     Open {
+        id: SessionId,
         pages: usize,
         views: usize,
-        reply: Reply<SessionId>,
+        reply: Reply<()>,
     },
     Close(SessionId),
     Generate {
@@ -66,6 +71,7 @@ pub struct Engine {
     stats: Arc<EngineStats>,
     context_tokens: usize,
     reservable_pages: usize,
+    next_session: std::sync::atomic::AtomicU64,
 }
 
 /// A conversation's claim on the engine's memory, given back when dropped.
@@ -113,8 +119,7 @@ impl Engine {
             grammars,
             options,
             stats: Arc::clone(&stats),
-            opening: std::collections::VecDeque::new(),
-            next_session: 0,
+            opening: VecDeque::new(),
             next_order: 0,
         };
         let thread = std::thread::Builder::new()
@@ -127,6 +132,7 @@ impl Engine {
             stats,
             context_tokens: options.context_tokens,
             reservable_pages,
+            next_session: std::sync::atomic::AtomicU64::new(0),
         }))
     }
 
@@ -173,17 +179,23 @@ impl Engine {
                 pool_tokens,
             });
         }
-        let id = self
-            .call(|reply| Command::Open {
-                pages,
-                views: views.len(),
-                reply,
-            })
-            .await?;
-        Ok(EngineSession {
+        let id = SessionId(
+            self.next_session
+                .fetch_add(1, std::sync::atomic::Ordering::Relaxed),
+        );
+        // Made before the wait, so that a caller who gives up waiting gives back what it may have been granted.
+        let session = EngineSession {
             id,
             engine: Arc::clone(self),
+        };
+        self.call(|reply| Command::Open {
+            id,
+            pages,
+            views: views.len(),
+            reply,
         })
+        .await?;
+        Ok(session)
     }
 
     /// Makes a reply.
@@ -234,7 +246,10 @@ impl Engine {
 
     fn fits(&self, prompt_tokens: usize, new_tokens: usize) -> Result<(), ChatError> {
         let context_tokens = self.context_tokens;
-        if prompt_tokens == 0 || prompt_tokens + new_tokens > context_tokens {
+        if prompt_tokens == 0 {
+            return Err(ChatError::Template("the prompt is empty".into()));
+        }
+        if prompt_tokens + new_tokens > context_tokens {
             return Err(ChatError::Context {
                 prompt_tokens,
                 new_tokens,
@@ -263,6 +278,14 @@ impl Drop for Engine {
     }
 }
 
+/// A session that waits for its pages.
+struct Opening {
+    id: SessionId,
+    pages: usize,
+    views: usize,
+    reply: Reply<()>,
+}
+
 /// The engine thread's own state.
 struct Core {
     inbox: Receiver<Command>,
@@ -275,8 +298,7 @@ struct Core {
     options: EngineOptions,
     stats: Arc<EngineStats>,
     /// Sessions waiting for pages, in order.
-    opening: std::collections::VecDeque<(usize, usize, Reply<SessionId>)>,
-    next_session: u64,
+    opening: VecDeque<Opening>,
     next_order: u64,
 }
 
@@ -286,6 +308,7 @@ impl Core {
             self.receive();
             self.admit();
             self.scheduler.sweep(&mut self.memory, |_| false);
+            self.scheduler.admit_branches(&mut self.memory);
             if !self.scheduler.is_idle() {
                 let started = Instant::now();
                 self.step();
@@ -319,11 +342,18 @@ impl Core {
     fn handle(&mut self, command: Command) {
         match command {
             Command::Open {
+                id,
                 pages,
                 views,
                 reply,
-            } => self.opening.push_back((pages, views, reply)),
+            } => self.opening.push_back(Opening {
+                id,
+                pages,
+                views,
+                reply,
+            }),
             Command::Close(id) => {
+                self.opening.retain(|opening| opening.id != id);
                 self.scheduler
                     .sweep(&mut self.memory, |session| session == id);
                 self.memory.close(id);
@@ -343,18 +373,13 @@ impl Core {
 
     /// Opens sessions in order while there is room.
     fn admit(&mut self) {
-        while let Some((pages, views, reply)) = self.opening.pop_front() {
-            if reply.is_closed() {
-                continue;
-            }
-            let id = SessionId(self.next_session);
-            if !self.memory.open(id, pages, views) {
-                self.opening.push_front((pages, views, reply));
+        while let Some(next) = self.opening.front() {
+            if !self.memory.open(next.id, next.pages, next.views) {
                 return;
             }
-            self.next_session += 1;
-            if reply.send(Ok(id)).is_err() {
-                self.memory.close(id);
+            if let Some(opened) = self.opening.pop_front() {
+                // Whoever no longer waits for it closes it.
+                let _ = opened.reply.send(Ok(()));
             }
         }
     }
@@ -479,26 +504,17 @@ impl Core {
         EngineStats::add(&self.stats.prefill_tokens, outcome.prefill_tokens);
         EngineStats::add(&self.stats.new_tokens, outcome.new_tokens);
         EngineStats::add(&self.stats.attended_tokens, outcome.attended_tokens);
-        // From the back, so that indices stay true.
-        let mut branches = Vec::new();
-        for (index, end) in outcome.ended.into_iter().rev() {
-            let sequence = self.scheduler.running.remove(index);
-            self.retire(sequence, end, &mut branches);
-        }
-        for (session, job) in branches.into_iter().rev() {
-            self.branch(session, job);
+        let (places, ends): (Vec<usize>, Vec<End>) = outcome.ended.into_iter().unzip();
+        let ended = self.scheduler.take(&places, &mut self.memory);
+        for (sequence, end) in ended.into_iter().zip(ends) {
+            if let Some((session, job)) = self.retire(sequence, end) {
+                self.branch(session, job);
+            }
         }
     }
 
-    /// Takes a sequence out of the batch and answers for it.
-    fn retire(
-        &mut self,
-        sequence: Sequence,
-        end: super::runner::End,
-        branches: &mut Vec<(SessionId, ScoreJob)>,
-    ) {
-        use super::runner::End;
-        self.scheduler.finish_branch(&sequence, &mut self.memory);
+    /// Answers for a sequence that has ended; a score whose shared start is computed goes on with its branches.
+    fn retire(&mut self, sequence: Sequence, end: End) -> Option<(SessionId, ScoreJob)> {
         match end {
             End::Failed(error) => {
                 self.memory.discard(&sequence);
@@ -518,7 +534,7 @@ impl Core {
                             let _ = generation.reply.send(Ok(completion));
                         }
                     }
-                    Work::ScoreStart(job) => branches.push((sequence.session, *job)),
+                    Work::ScoreStart(job) => return Some((sequence.session, *job)),
                     Work::Branch {
                         job,
                         index,
@@ -531,5 +547,6 @@ impl Core {
                 }
             }
         }
+        None
     }
 }

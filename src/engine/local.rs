@@ -9,10 +9,12 @@ use super::{
     ModelIdentity, ModelRunner, Sampling, ScoreRequest, TokenId, Vocabulary,
 };
 use crate::kernels::{Cpu, InstructionSet, PAGE_TOKENS, Threads};
-use crate::model::{Decoder, Encoder, KvPool, ModelError, ModelParts, ModelSpec, View};
+use crate::model::{ChatRole, Decoder, Encoder, KvPool, ModelError, ModelParts, ModelSpec, View};
 
 /// Tokens that one step computes at most while prompts wait.
 const STEP_TOKENS: usize = 512;
+/// The smallest pool worth starting with.
+const LEAST_POOL_TOKENS: u64 = 2048;
 /// Tokens that the pool holds unless memory says less.
 const POOL_TOKENS: usize = 131_072;
 
@@ -36,6 +38,8 @@ pub struct LocalModel {
     /// The model's own sampling, under the user's.
     sampling: Sampling,
     end: Vec<TokenId>,
+    /// Tokens that the template puts around the shortest view.
+    frame_tokens: usize,
     passage_tokens: Option<u32>,
     pool_tokens: usize,
     weight_bytes: usize,
@@ -71,23 +75,24 @@ pub fn start_engine(
         .max_positions
         .min(parts.manifest.context_tokens.unwrap_or(32_768));
     let budget = options.memory_bytes.unwrap_or(options.available_bytes / 2);
+    // Told before anything is packed: the system would kill the program half-way.
+    let expected = parts.weights.packed_bytes() as u64;
+    let per_token = spec.kv_bytes_per_token() as u64;
+    let least = LEAST_POOL_TOKENS * per_token;
+    if expected + least > budget {
+        return Err(ModelError::Memory {
+            weights_mb: expected.div_ceil(1_000_000),
+            pool_mb: least.div_ceil(1_000_000),
+            allowed_mb: budget.div_ceil(1_000_000),
+        });
+    }
     let cpu = Arc::new(Cpu {
         threads: Threads::new(options.threads),
         set: InstructionSet::detect(),
     });
     let decoder = Decoder::load(spec.clone(), &parts.weights, context, Arc::clone(&cpu))?;
     let weight_bytes = decoder.weight_bytes();
-    let per_token = spec.kv_bytes_per_token() as u64;
-    let least = 64 * PAGE_TOKENS as u64 * per_token;
-    let spare = budget.saturating_sub(weight_bytes as u64);
-    if spare < least {
-        return Err(ModelError::Start(format!(
-            "weights take {} and the smallest useful page pool {}, together more than the {} of memory allowed; raise --memory",
-            megabytes(weight_bytes as u64),
-            megabytes(least),
-            megabytes(budget),
-        )));
-    }
+    let spare = budget.saturating_sub(weight_bytes as u64).max(least);
     let pool_tokens = usize::try_from(spare / per_token)
         .unwrap_or(POOL_TOKENS)
         .min(POOL_TOKENS);
@@ -119,10 +124,6 @@ pub fn start_engine(
     })
 }
 
-fn megabytes(bytes: u64) -> String {
-    format!("{} MB", bytes.div_ceil(1_000_000))
-}
-
 impl LocalModel {
     /// Starts a model from its parts, which must have a chat template.
     ///
@@ -136,6 +137,9 @@ impl LocalModel {
         let encoder = Encoder::new(template, Arc::clone(&parts.tokenizer))?;
         let end = encoder.end_ids(&parts.config, parts.generation.as_ref());
         let started = start_engine(&parts, &end, options)?;
+        let mut shortest = View::with_system("");
+        shortest.push(ChatRole::User, "", Vec::new());
+        let frame_tokens = encoder.encode(&shortest, None)?.ids.len();
         let manifest = &parts.manifest;
         let unknown = || "UNKNOWN".to_owned();
         let identity = ModelIdentity {
@@ -159,6 +163,7 @@ impl LocalModel {
             encoder,
             sampling: own_sampling(parts.generation.as_ref()),
             end,
+            frame_tokens,
             passage_tokens: manifest.passage_tokens,
             pool_tokens: started.pool_tokens,
             weight_bytes: started.weight_bytes,
@@ -231,7 +236,9 @@ impl LocalModel {
     /// # Errors
     /// When it could never be.
     pub async fn open(&self, worst_case_tokens: &[usize]) -> Result<EngineSession, ChatError> {
-        self.engine.open(worst_case_tokens).await
+        let framed = |tokens: &usize| (tokens + self.frame_tokens).min(self.context_tokens());
+        let views: Vec<usize> = worst_case_tokens.iter().map(framed).collect();
+        self.engine.open(&views).await
     }
 
     /// One reply to a view.
@@ -306,6 +313,10 @@ impl LocalModel {
     }
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the shape that map_err asks for"
+)]
 fn template(error: crate::model::EncodeError) -> ChatError {
     ChatError::Template(error.to_string())
 }

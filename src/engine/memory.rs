@@ -26,6 +26,27 @@ struct Held {
     pages: Vec<PageId>,
 }
 
+impl Session {
+    /// The held prefix that `tokens` go on from, and how much they share: the longest common start, if it is at least half
+    /// of what is held.
+    fn continued_by(&self, tokens: &[TokenId]) -> Option<(usize, usize)> {
+        let shared = |held: &Held| {
+            held.tokens
+                .iter()
+                .zip(tokens)
+                .take_while(|(a, b)| a == b)
+                .count()
+        };
+        self.held
+            .iter()
+            .enumerate()
+            .map(|(i, held)| (i, shared(held), held.tokens.len()))
+            .filter(|&(_, shared, len)| shared * 2 >= len)
+            .max_by_key(|&(_, shared, _)| shared)
+            .map(|(i, shared, _)| (i, shared))
+    }
+}
+
 /// Pages, and the right to them.
 pub(super) struct Memory {
     pub kv: KvPool,
@@ -111,6 +132,7 @@ impl Memory {
             return Ok(());
         }
         let found = self.tree.find(&sequence.tokens[..most]);
+        self.let_go(sequence.session, &sequence.tokens[..found.tokens()]);
         for &page in &found.pages {
             self.pool.retain(page);
         }
@@ -189,6 +211,22 @@ impl Memory {
         }
     }
 
+    /// Of the held prefix that a starting sequence goes on from, keeps only what it shares: the rest (a reply that was turned
+    /// down, a status question) would count against the session's claim while the sequence writes its own.
+    fn let_go(&mut self, id: SessionId, known: &[TokenId]) {
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return;
+        };
+        let Some((i, shared)) = session.continued_by(known) else {
+            return;
+        };
+        let held = &mut session.held[i];
+        held.tokens.truncate(shared);
+        for page in held.pages.drain(pages_for(shared)..) {
+            self.pool.release(page);
+        }
+    }
+
     /// Holds a prefix for a session, in place of the one it continues: the one with the longest common start if that is at
     /// least half of it, else the oldest once every view has one.
     fn hold(&mut self, id: SessionId, tokens: &[TokenId], pages: Vec<PageId>) {
@@ -198,21 +236,7 @@ impl Memory {
         for &page in &pages {
             self.pool.retain(page);
         }
-        let shared = |held: &Held| {
-            held.tokens
-                .iter()
-                .zip(tokens)
-                .take_while(|(a, b)| a == b)
-                .count()
-        };
-        let continued = session
-            .held
-            .iter()
-            .enumerate()
-            .map(|(i, held)| (i, shared(held), held.tokens.len()))
-            .filter(|&(_, shared, len)| shared * 2 >= len)
-            .max_by_key(|&(_, shared, _)| shared)
-            .map(|(i, ..)| i);
+        let continued = session.continued_by(tokens).map(|(i, _)| i);
         let replaced = continued.or((session.held.len() >= session.views).then_some(0));
         if let Some(i) = replaced {
             for page in session.held.remove(i).pages {

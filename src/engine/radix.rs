@@ -235,13 +235,13 @@ impl RadixTree {
     }
 
     /// Pages in the tree.
-    #[must_use]
+    #[cfg(test)]
     pub fn len(&self) -> usize {
         self.nodes.len() - self.vacant.len() - 1
     }
 
     /// Whether nothing is remembered.
-    #[must_use]
+    #[cfg(test)]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -257,7 +257,9 @@ mod tests {
             .map(|_| pool.take().unwrap())
             .collect();
         let path = tree.insert(tokens, &pages, pool);
-        pages.into_iter().for_each(|page| pool.release(page));
+        for page in pages {
+            pool.release(page);
+        }
         path
     }
 

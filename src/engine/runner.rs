@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use candle_core::{CpuStorage, Storage};
 use toktrie::SimpleVob;
 
+use super::constraint::Constraint;
 use super::core::Vocabulary;
 use super::sampler::{SampleError, log_probability, sample};
 use super::scheduler::{Part, StepPlan};
@@ -202,7 +203,7 @@ impl ModelRunner {
         let mask: Option<SimpleVob> = generation
             .constraint
             .as_mut()
-            .map(|c| c.mask())
+            .map(Constraint::mask)
             .transpose()
             .map_err(ChatError::Grammar)?;
         let known = |id: TokenId| {
@@ -243,7 +244,10 @@ impl ModelRunner {
             return Ok(Some((keep, text, Finish::Stopped)));
         }
         if made >= request.max_new_tokens || tokens.len() >= self.decoder.positions() {
-            let ended = generation.constraint.as_mut().is_some_and(|c| c.may_end());
+            let ended = generation
+                .constraint
+                .as_mut()
+                .is_some_and(Constraint::may_end);
             return Ok(Some((
                 made,
                 text(&tokens[prompt..]),

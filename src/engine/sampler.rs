@@ -32,7 +32,7 @@ pub fn sample(
         return Err(SampleError::NotFinite);
     }
     let mut penalised: Vec<TokenId> = Vec::new();
-    if sampling.repetition_penalty != 1.0 {
+    if (sampling.repetition_penalty - 1.0).abs() > f32::EPSILON {
         penalised.extend_from_slice(recent);
         penalised.sort_unstable();
         penalised.dedup();

@@ -1,5 +1,7 @@
 //! What runs in the next step: every sequence that decodes, then prompt chunks up to a token budget.
 
+use std::collections::VecDeque;
+
 use super::memory::{Memory, pages_for};
 use super::sequence::{Sequence, SessionId, Work};
 use super::{ChatError, TokenId};
@@ -32,22 +34,22 @@ pub(super) struct StepPlan {
 #[derive(Default)]
 pub(super) struct Scheduler {
     pub running: Vec<Sequence>,
-    waiting_branches: Vec<Sequence>,
+    waiting_branches: VecDeque<Sequence>,
 }
 
 impl Scheduler {
-    /// Adds a sequence; its known prefix is attached.
-    pub fn add(&mut self, mut sequence: Sequence, memory: &mut Memory) {
-        if matches!(sequence.work, Work::Branch { .. })
-            && !memory.admit_branch(branch_pages(&sequence))
-        {
-            self.waiting_branches.push(sequence);
-            return;
+    /// Adds a sequence: its known prefix is attached, and it runs from the next step on. A branch waits its turn.
+    pub fn add(&mut self, sequence: Sequence, memory: &mut Memory) {
+        if matches!(sequence.work, Work::Branch { .. }) {
+            self.waiting_branches.push_back(sequence);
+        } else {
+            self.start(sequence, memory);
         }
+    }
+
+    fn start(&mut self, mut sequence: Sequence, memory: &mut Memory) {
         if memory.attach(&mut sequence).is_err() {
-            self.finish_branch(&sequence, memory);
-            memory.discard(&sequence);
-            sequence.fail(out_of_pages());
+            self.give_up(sequence, memory, out_of_pages());
             return;
         }
         let key = |s: &Sequence| (s.session, s.order);
@@ -57,14 +59,42 @@ impl Scheduler {
         self.running.insert(at, sequence);
     }
 
-    /// Gives back a branch's share and starts branches that waited for it.
-    pub fn finish_branch(&mut self, sequence: &Sequence, memory: &mut Memory) {
-        if matches!(sequence.work, Work::Branch { .. }) {
-            memory.end_branch(branch_pages(sequence));
-            for waiting in std::mem::take(&mut self.waiting_branches) {
-                self.add(waiting, memory);
+    /// Starts branches that wait, in order, while there is room for them. Changes places in `running`, so never while a
+    /// plan is in use.
+    pub fn admit_branches(&mut self, memory: &mut Memory) {
+        while let Some(next) = self.waiting_branches.front() {
+            if !memory.admit_branch(branch_pages(next)) {
+                return;
+            }
+            if let Some(branch) = self.waiting_branches.pop_front() {
+                self.start(branch, memory);
             }
         }
+    }
+
+    /// Takes sequences out of the batch: `places` are indices of `running`, ascending.
+    pub fn take(&mut self, places: &[usize], memory: &mut Memory) -> Vec<Sequence> {
+        let mut taken: Vec<Sequence> = places
+            .iter()
+            .rev()
+            .map(|&i| self.running.remove(i))
+            .collect();
+        taken.reverse();
+        for sequence in &taken {
+            if matches!(sequence.work, Work::Branch { .. }) {
+                memory.end_branch(branch_pages(sequence));
+            }
+        }
+        taken
+    }
+
+    /// Answers a sequence that is not running with an error, and forgets its pages.
+    fn give_up(&mut self, sequence: Sequence, memory: &mut Memory, error: ChatError) {
+        if matches!(sequence.work, Work::Branch { .. }) {
+            memory.end_branch(branch_pages(&sequence));
+        }
+        memory.discard(&sequence);
+        sequence.fail(error);
     }
 
     /// Whether anything is under way.
@@ -74,17 +104,14 @@ impl Scheduler {
 
     /// Drops what nobody waits for and everything of ended sessions.
     pub fn sweep(&mut self, memory: &mut Memory, ended: impl Fn(SessionId) -> bool) {
-        self.waiting_branches.retain(|s| !s.abandoned());
-        let mut i = 0;
-        while i < self.running.len() {
-            if self.running[i].abandoned() || ended(self.running[i].session) {
-                let sequence = self.running.remove(i);
-                memory.discard(&sequence);
-                self.finish_branch(&sequence, memory);
-                sequence.fail(ChatError::Stopped("the conversation was given up".into()));
-            } else {
-                i += 1;
-            }
+        let gone = |s: &Sequence| s.abandoned() || ended(s.session);
+        self.waiting_branches.retain(|s| !gone(s));
+        let places: Vec<usize> = (0..self.running.len())
+            .filter(|&i| gone(&self.running[i]))
+            .collect();
+        for sequence in self.take(&places, memory) {
+            memory.discard(&sequence);
+            sequence.fail(ChatError::Stopped("the conversation was given up".into()));
         }
     }
 
@@ -135,14 +162,12 @@ impl Scheduler {
                 logits,
             });
         }
-        for i in failed.into_iter().rev() {
-            let sequence = self.running.remove(i);
+        for sequence in self.take(&failed, memory) {
             memory.discard(&sequence);
-            self.finish_branch(&sequence, memory);
             sequence.fail(out_of_pages());
-            for part in plan.parts.iter_mut().filter(|part| part.sequence > i) {
-                part.sequence -= 1;
-            }
+        }
+        for part in &mut plan.parts {
+            part.sequence -= failed.iter().filter(|&&i| i < part.sequence).count();
         }
         plan
     }

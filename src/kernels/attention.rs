@@ -130,7 +130,7 @@ pub unsafe fn rope_and_write(
         shape.qkv_len(),
     );
     assert!(
-        qkv.len() / len == q.len() / q_len && qkv.len() % len == 0,
+        qkv.len() / len == q.len() / q_len && qkv.len().is_multiple_of(len),
         "as many rows of q as of qkv"
     );
     let rows: Vec<(usize, &Span<'_>)> = spans
@@ -322,6 +322,12 @@ unsafe fn tile_rows<V: Lanes, const R: usize>(tile: &Tile) {
                 }
             }
             let mut correction = [V::splat(1.0); R];
+            // Slots past every row's own end may hold anything, NaN included, and are not read.
+            let seen = tile.end[..R]
+                .iter()
+                .map(|end| end.saturating_sub(base).min(PAGE_TOKENS))
+                .max()
+                .unwrap_or(0);
             for r in 0..R {
                 let from = tile.start[r].saturating_sub(base).min(PAGE_TOKENS);
                 let to = tile.end[r].saturating_sub(base).min(PAGE_TOKENS);
@@ -347,13 +353,13 @@ unsafe fn tile_rows<V: Lanes, const R: usize>(tile: &Tile) {
             let mut j = 0;
             while j < d {
                 if d - j >= 64 {
-                    weigh::<V, R, 4>(&mut o, &p, &correction, values, d, j, 16);
+                    weigh::<V, R, 4>(&mut o, &p, &correction, seen, values, d, j, 16);
                     j += 64;
                 } else if d - j >= 32 {
-                    weigh::<V, R, 2>(&mut o, &p, &correction, values, d, j, 16);
+                    weigh::<V, R, 2>(&mut o, &p, &correction, seen, values, d, j, 16);
                     j += 32;
                 } else {
-                    weigh::<V, R, 1>(&mut o, &p, &correction, values, d, j, (d - j).min(16));
+                    weigh::<V, R, 1>(&mut o, &p, &correction, seen, values, d, j, (d - j).min(16));
                     j += 16;
                 }
             }
@@ -369,12 +375,18 @@ unsafe fn tile_rows<V: Lanes, const R: usize>(tile: &Tile) {
     }
 }
 
-/// `o = o · correction + p · V` for `16 · C` columns from `j` on (`lanes` of them in the last vector).
+/// `o = o · correction + p · V` over the first `keys` keys, for `16 · C` columns from `j` on (`lanes` of them in the last
+/// vector).
+#[expect(
+    clippy::needless_range_loop,
+    reason = "indices walk several arrays in step and unroll"
+)]
 #[inline(always)]
 unsafe fn weigh<V: Lanes, const R: usize, const C: usize>(
     o: &mut [[f32; MAX_HEAD_DIM]; R],
     p: &[[f32; PAGE_TOKENS]; R],
     correction: &[V; R],
+    keys: usize,
     values: *const f32,
     d: usize,
     j: usize,
@@ -390,7 +402,7 @@ unsafe fn weigh<V: Lanes, const R: usize, const C: usize>(
                     V::load(o[r].as_ptr().add(j + 16 * c)).mul_add(correction[r], V::splat(0.0));
             }
         }
-        for key in 0..PAGE_TOKENS {
+        for key in 0..keys {
             let mut v = [V::splat(0.0); C];
             for (c, v) in v.iter_mut().enumerate() {
                 let at = values.add(key * d + j + 16 * c);
@@ -460,7 +472,7 @@ mod tests {
             }
         }
 
-        /// Runs all tokens in the given chunks; unwritten slots hold junk.
+        /// Runs all tokens in the given chunks; unwritten slots hold NaN.
         fn chunked(
             &self,
             rope: &RopeTable,
@@ -469,7 +481,7 @@ mod tests {
             threads: &Threads,
         ) -> Vec<f32> {
             let (len, q_len) = (self.shape.qkv_len(), self.shape.heads * self.shape.head_dim);
-            let mut pool = numbers("junk", (self.pages.len() + 6) * self.shape.page_len());
+            let mut pool = vec![f32::NAN; (self.pages.len() + 6) * self.shape.page_len()];
             let mut result = Vec::new();
             let mut position = 0;
             for &rows in chunks {

@@ -1,16 +1,18 @@
-//! Zeroed memory for weights and the page pool: cache-line aligned, on huge pages where the system has them.
+//! Zeroed memory for weights and the page pool: its own mapping, on huge pages where the system has them, taken from the
+//! system only as it is written.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
-use std::ptr::NonNull;
 
-const HUGE_PAGE: usize = 2 << 20;
+use memmap2::MmapMut;
 
-/// A fixed-size slice of zero-initialised plain numbers.
+/// A fixed-size slice of zero-initialised plain numbers, aligned to a memory page.
 pub struct Buffer<T: Plain> {
-    pointer: NonNull<T>,
+    /// Keeps the mapping alive; read and written through `pointer` alone.
+    _mapping: MmapMut,
+    pointer: *mut T,
     len: usize,
-    layout: Layout,
+    element: PhantomData<T>,
 }
 
 /// Numbers for which all-zero bytes are a value and which need no drop.
@@ -24,62 +26,46 @@ unsafe impl Plain for f32 {}
 unsafe impl Plain for u16 {}
 
 impl<T: Plain> Buffer<T> {
-    /// `len` zeroes. Large buffers are not touched, so their memory is taken only as it is written.
+    /// `len` zeroes.
     ///
     /// # Panics
-    /// When `len` elements exceed the address space.
+    /// When the system has no address space left for them.
     #[must_use]
     pub fn zeroed(len: usize) -> Self {
         let bytes = len
             .checked_mul(size_of::<T>())
-            .expect("a buffer fits the address space")
-            .max(64);
-        let align = if bytes >= HUGE_PAGE { HUGE_PAGE } else { 64 };
-        let layout =
-            Layout::from_size_align(bytes.next_multiple_of(align), align).expect("a valid layout");
-        // SAFETY: the size is not zero.
-        let raw = unsafe { alloc_zeroed(layout) };
-        let Some(pointer) = NonNull::new(raw.cast::<T>()) else {
-            handle_alloc_error(layout)
-        };
+            .expect("a buffer fits the address space");
+        let mut mapping = MmapMut::map_anon(bytes.max(1)).expect("address space for a buffer");
         #[cfg(target_os = "linux")]
-        if align == HUGE_PAGE {
-            // SAFETY: the range was just allocated; the advice changes no content.
-            unsafe { libc::madvise(raw.cast(), layout.size(), libc::MADV_HUGEPAGE) };
-        }
+        let _ = mapping.advise(memmap2::Advice::HugePage);
+        let pointer = mapping.as_mut_ptr().cast();
         Self {
+            _mapping: mapping,
             pointer,
             len,
-            layout,
+            element: PhantomData,
         }
     }
 
     /// Base address for kernels that write disjoint parts from several threads.
     #[must_use]
     pub fn as_ptr(&self) -> *mut T {
-        self.pointer.as_ptr()
+        self.pointer
     }
 }
 
 impl<T: Plain> Deref for Buffer<T> {
     type Target = [T];
     fn deref(&self) -> &[T] {
-        // SAFETY: `len` initialised elements live at `pointer`.
-        unsafe { std::slice::from_raw_parts(self.pointer.as_ptr(), self.len) }
+        // SAFETY: the mapping holds `len` zero-initialised elements, page-aligned, and lives as long as `self`.
+        unsafe { std::slice::from_raw_parts(self.pointer, self.len) }
     }
 }
 
 impl<T: Plain> DerefMut for Buffer<T> {
     fn deref_mut(&mut self) -> &mut [T] {
         // SAFETY: as above, and `&mut self` is exclusive.
-        unsafe { std::slice::from_raw_parts_mut(self.pointer.as_ptr(), self.len) }
-    }
-}
-
-impl<T: Plain> Drop for Buffer<T> {
-    fn drop(&mut self) {
-        // SAFETY: allocated with this layout.
-        unsafe { dealloc(self.pointer.as_ptr().cast(), self.layout) };
+        unsafe { std::slice::from_raw_parts_mut(self.pointer, self.len) }
     }
 }
 

@@ -26,9 +26,9 @@ pub unsafe trait Lanes: Copy {
     unsafe fn sub(self, b: Self) -> Self;
     unsafe fn mul(self, b: Self) -> Self;
     unsafe fn div(self, b: Self) -> Self;
-    /// The larger, lane by lane; operands are not NaN.
+    /// The larger, lane by lane; `b` where either is NaN.
     unsafe fn max(self, b: Self) -> Self;
-    /// The smaller, lane by lane; operands are not NaN.
+    /// The smaller, lane by lane; `b` where either is NaN.
     unsafe fn min(self, b: Self) -> Self;
     /// Rounded to the nearest integer, ties to even.
     unsafe fn round(self) -> Self;
@@ -69,7 +69,8 @@ pub unsafe trait Lanes: Copy {
     unsafe fn exp(self) -> Self {
         // SAFETY: the caller's.
         unsafe {
-            let x = self.min(Self::splat(88.0)).max(Self::splat(-87.0));
+            // The constant comes first: both operations give their second operand when one is NaN, and NaN must stay.
+            let x = Self::splat(-87.0).max(Self::splat(88.0).min(self));
             let n = x.mul(Self::splat(std::f32::consts::LOG2_E)).round();
             let r = n.mul_add(Self::splat(-0.693_359_4), x);
             let r = n.mul_add(Self::splat(2.121_944_4e-4), r);

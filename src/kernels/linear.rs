@@ -232,8 +232,8 @@ unsafe fn panel_f32<V: Lanes>(
     unsafe {
         rows::<V>(x, bias, y, shape, |j| {
             (V::load(w.add(j * PANEL)), V::load(w.add(j * PANEL + 16)))
-        })
-    };
+        });
+    }
 }
 
 #[inline(always)]
@@ -251,8 +251,8 @@ unsafe fn panel_bf16<V: Lanes>(
                 V::load_bf16(w.add(j * PANEL)),
                 V::load_bf16(w.add(j * PANEL + 16)),
             )
-        })
-    };
+        });
+    }
 }
 
 /// Splits the rows into balanced tiles of at most `V::TILE_ROWS`.

@@ -90,8 +90,9 @@ impl Threads {
         let _only_one = self.run_lock.lock().unwrap_or_else(PoisonError::into_inner);
         let shared = &*self.shared;
         // SAFETY: the lifetime is erased, but `run` does not return (nor unwind, see `Wait`) before every worker is done.
-        let job: Job =
-            unsafe { std::mem::transmute::<*const (dyn Fn(usize) + Sync + '_), Job>(body) };
+        let job: Job = unsafe {
+            std::mem::transmute::<&(dyn Fn(usize) + Sync), &'static (dyn Fn(usize) + Sync)>(body)
+        };
         // SAFETY: no worker reads `job` between jobs.
         unsafe { *shared.job.get() = Some(job) };
         shared.chunks.store(chunks, Ordering::Relaxed);

@@ -30,6 +30,14 @@ pub enum ModelError {
     Encode(#[from] super::EncodeError),
     #[error("the model cannot be started: {0}")]
     Start(String),
+    #[error(
+        "the weights take {weights_mb} MB and the smallest useful page pool {pool_mb} MB, together more than the {allowed_mb} MB of memory allowed\n  hint: allow more with --set engine.memory=…, or choose a smaller model"
+    )]
+    Memory {
+        weights_mb: u64,
+        pool_mb: u64,
+        allowed_mb: u64,
+    },
 }
 
 /// Everything of a model but its packed weights.
@@ -158,8 +166,14 @@ impl ModelParts {
             .map_err(|e| file("manifest.toml", e.to_string()))?;
         let manifest = Manifest::parse(manifest).map_err(|e| file("manifest.toml", e))?;
         let weights = demo_file!("model.safetensors");
-        let all =
-            [config_bytes, tokenizer_bytes, source.as_bytes(), weights].map(crate::hash::of_bytes);
+        let all = [
+            config_bytes,
+            tokenizer_bytes,
+            demo_file!("generation_config.json"),
+            demo_file!("tokenizer_config.json"),
+            weights,
+        ]
+        .map(crate::hash::of_bytes);
         Ok(Self {
             spec,
             config,

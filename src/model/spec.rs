@@ -16,6 +16,10 @@ pub enum Family {
 
 /// Everything about a decoder that changes its arithmetic.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the configuration's own flags"
+)]
 pub struct ModelSpec {
     pub family: Family,
     pub vocab_size: usize,
@@ -230,7 +234,11 @@ impl ModelSpec {
         refuse_unknown(&map, &read)?;
 
         let (hidden, heads) = (keys.size("hidden_size")?, keys.size("num_attention_heads")?);
-        let kv_heads = keys.optional_size("num_key_value_heads")?.unwrap_or(heads);
+        // Where the key is absent, the reference's configuration class decides.
+        let kv_default = if family == Family::Mistral { 8 } else { heads };
+        let kv_heads = keys
+            .optional_size("num_key_value_heads")?
+            .unwrap_or(kv_default);
         if heads % kv_heads != 0 {
             return Err(Keys::wrong(
                 "num_key_value_heads",
@@ -275,9 +283,13 @@ impl ModelSpec {
                 found: (!qkv_bias).to_string(),
             });
         }
-        let max_positions = keys
-            .optional_size("max_position_embeddings")?
-            .unwrap_or(2048);
+        let max_positions =
+            keys.optional_size("max_position_embeddings")?
+                .unwrap_or(match family {
+                    Family::Llama => 2048,
+                    Family::Mistral => 131_072,
+                    Family::Qwen2 => 32_768,
+                });
         #[expect(
             clippy::cast_possible_truncation,
             reason = "the model's own type is f32"
@@ -424,7 +436,10 @@ fn rope(keys: &Keys<'_>, max_positions: usize) -> Result<Rope, SpecError> {
         .number("rope_theta")?
         .or(keys.number("rope_theta")?)
         .unwrap_or(10_000.0);
-    if let Some(partial) = inner.number("partial_rotary_factor")?.filter(|&p| p != 1.0) {
+    if let Some(partial) = inner
+        .number("partial_rotary_factor")?
+        .filter(|p| (p - 1.0).abs() > f64::EPSILON)
+    {
         return Err(SpecError::Unsupported {
             key: format!("{name}.partial_rotary_factor"),
             found: partial.to_string(),
@@ -477,7 +492,11 @@ fn windows(
     family: Family,
     layers: usize,
 ) -> Result<Vec<Option<usize>>, SpecError> {
-    let window = keys.optional_size("sliding_window")?;
+    let window = match (family, keys.0.contains_key("sliding_window")) {
+        // The reference's own default where the key is absent; null says that there is none.
+        (Family::Mistral, false) => Some(4096),
+        _ => keys.optional_size("sliding_window")?,
+    };
     let used = match family {
         Family::Llama => None,
         Family::Mistral => window,

@@ -122,6 +122,21 @@ impl Weights {
         self.files.iter().map(|(_, map, _, _)| map.len()).sum()
     }
 
+    /// Bytes that the tensors take once packed: bf16 as it is, everything else as f32.
+    #[must_use]
+    pub fn packed_bytes(&self) -> usize {
+        let tensors = self
+            .files
+            .iter()
+            .flat_map(|(_, _, metadata, _)| metadata.tensors().into_values());
+        tensors
+            .map(|info| {
+                let numbers: usize = info.shape.iter().product();
+                numbers * if info.dtype == Dtype::BF16 { 2 } else { 4 }
+            })
+            .sum()
+    }
+
     /// Whether a tensor is there.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
@@ -198,15 +213,14 @@ impl Weights {
         } else {
             wide.iter().map(|b| Rows::F32(b)).collect()
         };
-        let biases = match bias {
-            false => None,
-            true => {
-                let mut all = Vec::new();
-                for (name, n) in parts {
-                    all.extend(self.vector(&format!("{name}.bias"), *n)?);
-                }
-                Some(all)
+        let biases = if bias {
+            let mut all = Vec::new();
+            for (name, n) in parts {
+                all.extend(self.vector(&format!("{name}.bias"), *n)?);
             }
+            Some(all)
+        } else {
+            None
         };
         Ok(PackedLinear::pack(&blocks, k, biases))
     }

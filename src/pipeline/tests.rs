@@ -266,7 +266,7 @@ fn a_second_draw_often_saves_the_turn_and_keeps_what_was_rejected() {
 #[test]
 fn the_turn_limit_asks_for_an_outcome() {
     let context = context_with("scripted:endless=1", Arc::default(), |settings| {
-        settings.max_turns = 7
+        settings.max_turns = 7;
     });
     for slot in 0..10 {
         let conversation = talk(&context, assignment(slot, Outcome::Resolved, Style::Plain));
@@ -297,7 +297,7 @@ fn no_end_before_the_least_number_of_turns() {
 #[test]
 fn what_came_out_otherwise_than_planned_is_turned_down_when_asked() {
     let context = context_with("scripted", Arc::default(), |settings| {
-        settings.keep_only_planned_outcome = true
+        settings.keep_only_planned_outcome = true;
     });
     let all: Vec<Conversation> = (0..80)
         .map(|slot| {
@@ -320,7 +320,7 @@ fn what_came_out_otherwise_than_planned_is_turned_down_when_asked() {
             .any(|conversation| reason(conversation) == "outcome")
     );
     let short = context_with("scripted", Arc::default(), |settings| {
-        (settings.min_turns, settings.max_turns) = (10, 4)
+        (settings.min_turns, settings.max_turns) = (10, 4);
     });
     assert_eq!(
         reason(&talk(

@@ -274,7 +274,7 @@ impl<M: Maker> Shared<M> {
                     }
                 }
                 Err(MakeError::Failed { reason, detail }) => {
-                    self.fail(slot, attempt, reason, detail)?
+                    self.fail(slot, attempt, reason, detail)?;
                 }
                 Err(MakeError::Fatal(error)) => return Err(RunError::Fatal(error)),
             }

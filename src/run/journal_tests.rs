@@ -77,7 +77,7 @@ fn a_bad_last_line_is_torn_and_a_bad_earlier_one_is_damage() {
         match read_all(&path) {
             Ok((entries, _)) => assert!(line == 2 && entries.len() == 2, "byte {at}"),
             Err(JournalError::Damaged { line: named, .. }) => {
-                assert!(line < 2 && (named == line as u64 + 1), "byte {at}")
+                assert!(line < 2 && (named == line as u64 + 1), "byte {at}");
             }
             Err(other) => panic!("byte {at}: {other}"),
         }

@@ -35,7 +35,7 @@ impl RunLock {
             match file.try_lock() {
                 Ok(()) => break,
                 Err(TryLockError::WouldBlock) if attempt < TRIES => {
-                    std::thread::sleep(BETWEEN_TRIES)
+                    std::thread::sleep(BETWEEN_TRIES);
                 }
                 Err(TryLockError::WouldBlock) => {
                     return Err(LockError::Held(process_in(&mut file)));

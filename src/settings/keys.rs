@@ -132,6 +132,7 @@ const KEYS: &[Key] = &[
     key("brand.name", Kind::Text, Part::Both),
     key("brand.agent", Kind::Text, Part::Conversations),
     key("brand.channel", Kind::Text, Part::Both),
+    key("prompts", Kind::Text, Part::Operational),
     key("pages.dir", Kind::Text, Part::Operational),
     key("pages.include", Kind::Texts, Part::Operational),
     key("pages.exclude", Kind::Texts, Part::Operational),

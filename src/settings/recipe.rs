@@ -11,6 +11,7 @@ pub struct RecipeFile {
     pub count: Option<u64>,
     pub model: Option<String>,
     pub language: Option<String>,
+    pub prompts: Option<String>,
     pub max_attempts: Option<u64>,
     pub brand: BrandFile,
     pub pages: PagesFile,

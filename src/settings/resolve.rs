@@ -85,6 +85,11 @@ pub fn resolve(
         count: decide.whole("count", file.count, 24, 1..=100_000_000)?,
         model: decide.model(model)?,
         language: decide.text("language", file.language.as_deref(), "en")?,
+        prompts: file
+            .prompts
+            .as_deref()
+            .map(|path| decide.path("prompts", path))
+            .transpose()?,
         max_attempts: decide.number("max_attempts", file.max_attempts, 4, 1..=100)?,
         brand: decide.brand()?,
         pages: PagesFrom {

@@ -139,6 +139,7 @@ pub fn starter(name: &str) -> String {
             }
             Some(("model", _)) => "# model = \"/models/Qwen2.5-7B-Instruct\"",
             Some(("dir", _)) => "dir = \"pages\"",
+            Some(("# prompts", _)) => "prompts = \"prompts\"",
             _ => line,
         };
         text.push_str(line);

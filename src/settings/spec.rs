@@ -19,6 +19,8 @@ pub struct RunSpec {
     /// The model as the user named it.
     pub model: String,
     pub language: String,
+    /// A folder of prompts that replace those of the pack.
+    pub prompts: Option<PathBuf>,
     /// Tries per place, the first included.
     pub max_attempts: u32,
     pub brand: Brand,

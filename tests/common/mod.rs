@@ -1,5 +1,9 @@
 //! What several test programs share.
-#![allow(dead_code, reason = "each test program uses its own part")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "each test program uses its own part, and stops where it cannot go on"
+)]
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -59,7 +63,7 @@ pub fn engine_with(name: &str, setup: Setup, change: impl FnOnce(&mut ModelSpec)
     let vocabulary = Vocabulary {
         drawable: vec![true; spec.vocab_size],
         end: Vec::new(),
-        decode: Box::new(|ids| ids.iter().map(|id| format!("<{id}>")).collect()),
+        decode: Box::new(|ids| format!("{ids:?}")),
         environment: None,
     };
     let decoder = Decoder::load(
