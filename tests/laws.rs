@@ -7,7 +7,7 @@ mod common;
 
 use std::sync::Arc;
 
-use colloquy::engine::{Completion, Engine, GenerateRequest, Sampling, ScoreRequest};
+use colloquy::engine::{Completion, Engine, Finish, GenerateRequest, Sampling, ScoreRequest};
 use colloquy::kernels::InstructionSet;
 use colloquy::rng::Stream;
 use common::{Setup, block_on, engine};
@@ -280,6 +280,54 @@ fn a_turn_reuses_the_last_one_and_sessions_give_back_what_they_held() {
                 view.extend(reply.tokens);
                 view.extend(prompt(turn, 5));
             }
+        }
+    });
+}
+
+/// A stop text that spans tokens cuts the reply to the whole tokens before it, and what is cached is cut likewise.
+#[test]
+fn stops_cut_ids_and_cache() {
+    let engine = engine("llama3", Setup::default());
+    block_on(async {
+        for i in 0..10 {
+            let session = engine.open(&[150]).await.unwrap();
+            let free = engine.generate(&session, request(i)).await.unwrap();
+            assert_eq!(free.finish, Finish::Truncated);
+            // From the middle of token 5 to the middle of token 6.
+            let (a, b) = (free.tokens[5], free.tokens[6]);
+            let stop = format!("{a}><{b}");
+            let first = free.text.find(&stop).unwrap();
+            let kept = free.text[..first].matches('>').count();
+            let asked = GenerateRequest {
+                stop: vec![stop],
+                ..request(i)
+            };
+            let cut = engine.generate(&session, asked.clone()).await.unwrap();
+            assert_eq!(
+                (cut.finish, cut.tokens.as_slice()),
+                (Finish::Stopped, &free.tokens[..kept])
+            );
+            // The next turn goes on from the cut and gives what it gives without any cache.
+            let mut view = asked.prompt.clone();
+            view.extend(&cut.tokens);
+            view.extend(prompt(i + 50, 6));
+            let next = GenerateRequest {
+                prompt: view,
+                ..request(i + 1)
+            };
+            let cached = engine.generate(&session, next.clone()).await.unwrap();
+            let fresh = common::engine(
+                "llama3",
+                Setup {
+                    reuse: false,
+                    ..Setup::default()
+                },
+            );
+            let other = fresh.open(&[150]).await.unwrap();
+            assert_eq!(
+                cached.tokens,
+                fresh.generate(&other, next).await.unwrap().tokens
+            );
         }
     });
 }

@@ -63,7 +63,10 @@ pub fn engine_with(name: &str, setup: Setup, change: impl FnOnce(&mut ModelSpec)
     let vocabulary = Vocabulary {
         drawable: vec![true; spec.vocab_size],
         end: Vec::new(),
-        decode: Box::new(|ids| format!("{ids:?}")),
+        decode: Box::new(|ids| {
+            ids.iter()
+                .fold(String::new(), |text, id| text + &format!("<{id}>"))
+        }),
         environment: None,
     };
     let decoder = Decoder::load(
