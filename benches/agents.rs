@@ -1,6 +1,6 @@
 //! The multi-agent workload: 16 conversations × 2 agents × 10 turns of 48 tokens, 32 distinct system prompts of 250 tokens.
 //!
-//!     cargo bench --bench agents -- [--model DIR | --shape smollm2-135m] [--threads N] [--no-reuse] [--batch B] [--json]
+//!     cargo bench --bench agents -- [--model DIR | --shape smollm2-135m] [--threads N] [--int8] [--no-reuse] [--batch B] [--json]
 //!
 //! `--batch B` measures plain decoding of B sequences instead (64-token prompts, 64 new tokens each). Weights of a shape
 //! are random; what is measured does not depend on their values. The last line with `--json` is one JSON object.
@@ -24,7 +24,7 @@ use std::time::Instant;
 use colloquy::engine::{
     Engine, EngineOptions, EngineStats, GenerateRequest, ModelRunner, Sampling, Vocabulary,
 };
-use colloquy::kernels::{Cpu, InstructionSet, PAGE_TOKENS, Threads};
+use colloquy::kernels::{Cpu, InstructionSet, PAGE_TOKENS, Profile, Threads};
 use colloquy::model::{Decoder, KvPool, ModelSpec, Weights};
 use colloquy::rng::Stream;
 use serde_json::json;
@@ -36,6 +36,7 @@ struct Options {
     reuse: bool,
     batch: Option<usize>,
     json: bool,
+    profile: Profile,
 }
 
 fn options() -> Result<Options, String> {
@@ -47,6 +48,7 @@ fn options() -> Result<Options, String> {
         reuse: true,
         batch: None,
         json: false,
+        profile: Profile::F32,
     };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
@@ -56,6 +58,7 @@ fn options() -> Result<Options, String> {
             "--shape" => o.shape = value()?,
             "--threads" => o.threads = value()?.parse().map_err(|_| "--threads takes a number")?,
             "--batch" => o.batch = Some(value()?.parse().map_err(|_| "--batch takes a number")?),
+            "--int8" => o.profile = Profile::Int8,
             "--no-reuse" => o.reuse = false,
             "--json" => o.json = true,
             "--bench" => {}
@@ -156,9 +159,13 @@ fn main() {
         machine::bandwidth(&cpu.threads),
         machine::f32_peak(&cpu.threads),
     );
+    let linear_peak = match o.profile {
+        Profile::F32 => peak,
+        Profile::Int8 => machine::int8_peak(&cpu.threads).unwrap_or(peak),
+    };
     let started = Instant::now();
     let weights = Weights::open(&files).expect("weights can be read");
-    let decoder = Decoder::load(spec.clone(), &weights, 2048, Arc::clone(&cpu))
+    let decoder = Decoder::load(spec.clone(), &weights, 2048, o.profile, Arc::clone(&cpu))
         .expect("weights fit the configuration");
     drop(weights);
     let load = started.elapsed();
@@ -215,19 +222,20 @@ fn main() {
     // The linear layers see every row, the head only rows that sample; attention reads every key once a row.
     let head = (spec.vocab_size * spec.hidden) as f64;
     let body = spec.linear_parameters() as f64 - head;
-    let flops = 2.0 * (body * (new + prefill) + head * new)
-        + 4.0 * (spec.layers * spec.heads * spec.head_dim) as f64 * attended;
+    let linear = 2.0 * (body * (new + prefill) + head * new);
+    let attention = 4.0 * (spec.layers * spec.heads * spec.head_dim) as f64 * attended;
     let bytes = steps * weight_bytes as f64 + kv_bytes as f64 * attended;
-    let limit = (flops / (peak * 1e9)).max(bytes / (gbps * 1e9));
+    let arithmetic = linear / (linear_peak * 1e9) + attention / (peak * 1e9);
+    let limit = arithmetic.max(bytes / (gbps * 1e9));
     let report = json!({
         "model": o.model.as_ref().map_or(o.shape.clone(), |m| m.display().to_string()),
         "workload": o.batch.map_or("agents 16x2x10x48".into(), |b| format!("decode {b} x 64")),
-        "profile": "f32", "kernels": InstructionSet::detect().name(), "threads": o.threads, "reuse": o.reuse,
+        "profile": o.profile.name(), "kernels": InstructionSet::detect().name(), "threads": o.threads, "reuse": o.reuse,
         "tokens_per_s": new / seconds, "seconds": seconds, "load_s": load.as_secs_f64(),
         "prefill_tokens_per_turn": prefill / get(&s.replies), "reuse_rate": reused / prompt,
         "peak_memory_mb": machine::peak_memory() / 1_000_000, "weights_mb": weight_bytes / 1_000_000,
         "steps": steps, "host_share": 1.0 - get(&s.forward_ns) / get(&s.step_ns),
-        "bandwidth_gb_s": gbps, "peak_gflop_s": peak, "share_of_limit": limit / seconds,
+        "bandwidth_gb_s": gbps, "peak_gflop_s": peak, "linear_peak_gop_s": linear_peak, "share_of_limit": limit / seconds,
     });
     println!(
         "{:.0} tokens/s over {seconds:.1} s, {:.0} % of the physical limit",

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// Writes `path` through a temporary neighbour and a rename, so that a reader never sees half a file and a failure
-/// leaves the old one.
+/// leaves the old one. Afterwards the file and its name are durable.
 ///
 /// # Errors
 /// Any I/O error; the temporary file is removed then.
@@ -31,10 +31,46 @@ pub fn write_atomically_with(
         file.sync_all()?;
         fs::rename(&temporary, path)
     })();
-    if result.is_err() {
-        let _ = fs::remove_file(&temporary);
+    match &result {
+        Ok(()) => sync_folder(folder_of(path)),
+        Err(_) => {
+            let _ = fs::remove_file(&temporary);
+        }
     }
     result
+}
+
+/// Removes what writers of `path` that were killed have left beside it. For the one who may write it now: a writer at work
+/// would lose its temporary file.
+pub fn remove_leftovers(path: &Path) {
+    let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+        return;
+    };
+    for entry in fs::read_dir(folder_of(path))
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        let other = entry.file_name();
+        let process = other
+            .to_str()
+            .and_then(|other| other.strip_prefix(name)?.strip_prefix('.'))
+            .and_then(|rest| rest.strip_suffix(".tmp"));
+        if process.is_some_and(|process| process.parse::<u32>().is_ok()) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Makes the names in a folder durable where the system can; where it cannot, a lost file is made again.
+pub fn sync_folder(folder: &Path) {
+    let _ = File::open(folder).and_then(|folder| folder.sync_all());
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
 }
 
 fn neighbour(path: &Path) -> PathBuf {
@@ -59,5 +95,21 @@ mod tests {
         assert!(failed.is_err());
         assert_eq!(fs::read(&path).unwrap(), b"old");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn leftovers_of_one_file_go_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let names = ["a.json", "a.json.tmp", "a.json.x.tmp", "b.json.12.tmp"];
+        for name in names.into_iter().chain(["a.json.12.tmp", "a.json.7.tmp"]) {
+            fs::write(dir.path().join(name), "").unwrap();
+        }
+        remove_leftovers(&dir.path().join("a.json"));
+        let mut left: Vec<_> = fs::read_dir(dir.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        left.sort();
+        assert_eq!(left, names);
     }
 }

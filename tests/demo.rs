@@ -7,6 +7,7 @@ mod common;
 use std::sync::Arc;
 
 use colloquy::engine::{Ask, ChatRole, Finish, Grammar, LoadOptions, LocalModel, Sampling, View};
+use colloquy::kernels::Profile;
 use colloquy::model::ModelParts;
 use colloquy::model::template::Day;
 use colloquy::rng::Stream;
@@ -18,6 +19,7 @@ fn demo() -> LocalModel {
     let options = LoadOptions {
         reference: "demo".into(),
         threads: 2,
+        profile: Profile::F32,
         memory_bytes: Some(300 << 20),
         available_bytes: 0,
     };
@@ -178,6 +180,7 @@ fn more_memory_than_there_is_is_said_before_anything_is_packed() {
     let options = LoadOptions {
         reference: "demo".into(),
         threads: 1,
+        profile: Profile::F32,
         memory_bytes: Some(5 << 20),
         available_bytes: 0,
     };

@@ -8,7 +8,7 @@ mod common;
 use std::sync::Arc;
 
 use colloquy::engine::{Completion, Engine, Finish, GenerateRequest, Sampling, ScoreRequest};
-use colloquy::kernels::InstructionSet;
+use colloquy::kernels::{InstructionSet, Profile};
 use colloquy::rng::Stream;
 use common::{Setup, block_on, engine};
 
@@ -93,18 +93,28 @@ fn all(setup: Setup, name: &str, concurrency: usize, reversed: bool) -> Vec<(Vec
 
 #[test]
 fn batched_equals_alone_bit_for_bit() {
-    for name in ["llama3", "mistral-window", "qwen2.5-bf16"] {
+    for (name, profile) in [
+        ("llama3", Profile::F32),
+        ("mistral-window", Profile::F32),
+        ("qwen2.5-bf16", Profile::F32),
+        ("smollm2", Profile::Int8),
+        ("qwen2", Profile::Int8),
+    ] {
         let alone = all(
             Setup {
                 threads: 1,
                 reuse: false,
+                profile,
                 ..Setup::default()
             },
             name,
             1,
             false,
         );
-        let base = Setup::default();
+        let base = Setup {
+            profile,
+            ..Setup::default()
+        };
         for (what, setup, concurrency, reversed) in [
             ("cache hits, one by one", base, 1, false),
             ("three at a time", base, 3, false),
@@ -156,7 +166,8 @@ fn batched_equals_alone_bit_for_bit() {
         ] {
             assert!(
                 all(setup, name, concurrency, reversed) == alone,
-                "{name}: {what}"
+                "{name} {}: {what}",
+                profile.name()
             );
         }
     }

@@ -43,6 +43,39 @@ pub fn f32_peak(threads: &Threads) -> f64 {
         .fold(0.0, f64::max)
 }
 
+/// GOP/s of 8-bit multiply-adds (two operations each), all threads together; none without VNNI.
+pub fn int8_peak(threads: &Threads) -> Option<f64> {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx512vnni") {
+        #[target_feature(enable = "avx512f,avx512vnni")]
+        fn burn(rounds: usize) {
+            use std::arch::x86_64::{_mm512_dpbusd_epi32, _mm512_set1_epi8, _mm512_setzero_si512};
+            let (a, b) = (_mm512_set1_epi8(3), _mm512_set1_epi8(1));
+            let mut acc = [_mm512_setzero_si512(); 12];
+            for _ in 0..rounds {
+                for x in &mut acc {
+                    *x = _mm512_dpbusd_epi32(*x, std::hint::black_box(a), b);
+                }
+            }
+            std::hint::black_box(acc);
+        }
+        const ROUNDS: usize = 2_000_000;
+        let best = (0..5)
+            .map(|_| {
+                let started = Instant::now();
+                // SAFETY: just detected.
+                threads.run(threads.count(), &|_| unsafe { burn(ROUNDS) });
+                (threads.count() * ROUNDS * 64 * 12 * 2) as f64
+                    / started.elapsed().as_secs_f64()
+                    / 1e9
+            })
+            .fold(0.0, f64::max);
+        return Some(best);
+    }
+    let _ = threads;
+    None
+}
+
 fn lanes() -> usize {
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx512f") {

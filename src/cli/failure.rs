@@ -1,12 +1,16 @@
 //! Errors as the user meets them: one message, one hint, one exit code.
 
+use std::fs::File;
+use std::path::Path;
 use std::process::ExitCode;
 
 use crate::engine::ChatError;
 use crate::hub::HubError;
 use crate::knowledge::KnowledgeError;
-use crate::model::ModelError;
-use crate::pipeline::QueryFileError;
+use crate::model::template::TemplateError;
+use crate::model::tokenizer::TokenizerError;
+use crate::model::{ModelError, WeightsError};
+use crate::pipeline::{PipelineError, QueryFileError};
 use crate::prompt::PromptError;
 use crate::run::{JournalError, RunError};
 use crate::settings::SettingsError;
@@ -24,8 +28,8 @@ pub enum Code {
     Missing = 66,
     /// Reading or writing failed.
     Io = 74,
-    /// Interrupted; the same command goes on.
-    Interrupted = 75,
+    /// Not now: interrupted, or another process is at it. The same command goes on.
+    Later = 75,
     /// The recipe is wrong.
     Recipe = 78,
 }
@@ -44,7 +48,7 @@ pub const CODES: &str = "Exit codes:
   65  malformed input (pages, query files, model files, a damaged journal)
   66  something that was named is not there (file, folder, run, model)
   74  reading or writing failed (disk full, no permission)
-  75  interrupted; the same command goes on where it stopped
+  75  interrupted, or another colloquy is writing the run; the same command goes on later
   78  the recipe is wrong";
 
 /// A failed command.
@@ -124,16 +128,45 @@ impl From<HubError> for Failure {
 
 impl From<ModelError> for Failure {
     fn from(error: ModelError) -> Self {
-        match error {
-            ModelError::Hub(error) => error.into(),
-            ModelError::Start(_) => Self::of(
+        let (code, hint) = match &error {
+            ModelError::Hub(hub) => return hub.clone().into(),
+            ModelError::Start(_) => (
                 Code::Usage,
-                &error,
                 Some("a smaller model, or more --set engine.memory=…".into()),
             ),
-            other => Self::of(Code::Data, &other, None),
-        }
+            ModelError::Memory { .. } => (Code::Usage, None),
+            // What is wrong with a file is a text; whether it can be opened at all tells the kinds apart.
+            ModelError::File { path, .. } => (unopened(path).unwrap_or(Code::Data), None),
+            ModelError::Weights(WeightsError::Io { source, .. }) => (io_code(source), None),
+            ModelError::Tokenizer(TokenizerError::Read { path, .. })
+            | ModelError::Template(TemplateError::Read { path, .. }) => {
+                (unopened(path).unwrap_or(Code::Io), None)
+            }
+            ModelError::Spec { .. }
+            | ModelError::Weights(
+                WeightsError::Format { .. }
+                | WeightsError::Missing { .. }
+                | WeightsError::Shape { .. }
+                | WeightsError::Type { .. }
+                | WeightsError::NotFinite { .. },
+            )
+            | ModelError::Tokenizer(
+                TokenizerError::Malformed { .. }
+                | TokenizerError::Rows { .. }
+                | TokenizerError::Encode { .. }
+                | TokenizerError::NoBytes { .. }
+                | TokenizerError::NoEnd,
+            )
+            | ModelError::Template(_)
+            | ModelError::Encode(_) => (Code::Data, None),
+        };
+        Self::of(code, &error, hint)
     }
+}
+
+/// Why a file cannot be opened, if it cannot.
+fn unopened(path: &Path) -> Option<Code> {
+    File::open(path).err().map(|error| io_code(&error))
 }
 
 impl From<KnowledgeError> for Failure {
@@ -168,10 +201,19 @@ impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         let code = match &error {
             RunError::NoRun { .. } => Code::Missing,
+            RunError::Io { source, .. } => io_code(source),
+            RunError::Journal(JournalError::Read { source, .. }) => io_code(source),
             RunError::Journal(JournalError::Write { .. }) => Code::Io,
-            RunError::Journal(_) | RunError::NewerFormat { .. } => Code::Data,
-            RunError::Locked { .. } => Code::Usage,
-            _ => Code::Io,
+            RunError::Journal(
+                JournalError::Damaged { .. }
+                | JournalError::Unreadable { .. }
+                | JournalError::Newer { .. },
+            )
+            | RunError::NotAManifest { .. }
+            | RunError::NewerFormat { .. }
+            | RunError::AnotherRun { .. } => Code::Data,
+            RunError::Locked { .. } => Code::Later,
+            RunError::Fatal(cause) => return Self::fatal(cause.as_ref()),
         };
         let hint = error.hint();
         Self::of(code, &error, hint)
@@ -197,8 +239,28 @@ where
 }
 
 impl Failure {
+    /// What a run could not go on from.
+    fn fatal(cause: &(dyn std::error::Error + Send + Sync + 'static)) -> Self {
+        match cause.downcast_ref() {
+            Some(PipelineError::Chat {
+                source: ChatError::Pool { .. },
+                ..
+            }) => Self::of(
+                Code::Recipe,
+                cause,
+                Some(
+                    "lower conversation.max_turns, agent_words or customer_words, or raise engine.memory"
+                        .into(),
+                ),
+            ),
+            // A journal that cannot be written says so itself before this is asked.
+            Some(PipelineError::Log(_)) => Self::of(Code::Io, cause, None),
+            _ => Self::of(Code::Bug, cause, None),
+        }
+    }
+
     /// A file could not be written.
-    pub fn write(path: &std::path::Path, source: &std::io::Error) -> Self {
+    pub fn write(path: &Path, source: &std::io::Error) -> Self {
         let code = io_code(source);
         let hint = match source.kind() {
             std::io::ErrorKind::NotFound => "its folder does not exist; make it first",
@@ -214,10 +276,108 @@ impl Failure {
     }
 
     /// A file could not be read.
-    pub fn read(path: &std::path::Path, source: &std::io::Error) -> Self {
+    pub fn read(path: &Path, source: &std::io::Error) -> Self {
         Self::new(
             io_code(source),
             format!("cannot read {}: {source}", path.display()),
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Error, ErrorKind};
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn what_ends_a_run_has_its_code() {
+        let path = || Path::new("runs/a").to_owned();
+        let io = |kind| RunError::Io {
+            action: "write",
+            path: path(),
+            source: Error::from(kind),
+        };
+        let pool = ChatError::Pool {
+            needed_tokens: 900,
+            pool_tokens: 800,
+        };
+        let call = |source| PipelineError::Chat {
+            key: "c/0/0/agent/1/0".into(),
+            source,
+        };
+        let stopped = ChatError::Stopped("its thread has ended".into());
+        let cases = [
+            (io(ErrorKind::NotFound), Code::Missing, "moved or deleted"),
+            (io(ErrorKind::StorageFull), Code::Io, "make room"),
+            (io(ErrorKind::PermissionDenied), Code::Io, "permissions"),
+            (
+                RunError::Locked {
+                    path: path(),
+                    process: None,
+                },
+                Code::Later,
+                "colloquy status",
+            ),
+            (
+                RunError::AnotherRun {
+                    path: path(),
+                    changed: vec!["seed".into()],
+                },
+                Code::Data,
+                "colloquy generate",
+            ),
+            (
+                RunError::NotAManifest {
+                    path: path(),
+                    message: "no".into(),
+                },
+                Code::Data,
+                "restore",
+            ),
+            (
+                RunError::Fatal(Arc::new(call(pool))),
+                Code::Recipe,
+                "engine.memory",
+            ),
+            (RunError::Fatal(Arc::new(call(stopped))), Code::Bug, ""),
+            (
+                RunError::Fatal(Arc::new(Error::other("no one knows"))),
+                Code::Bug,
+                "",
+            ),
+        ];
+        for (error, code, hint) in cases {
+            let failure = Failure::from(error);
+            assert_eq!(failure.code, code, "{failure:?}");
+            let told = failure.hint.as_deref().unwrap_or_default();
+            assert!(told.contains(hint), "{failure:?}");
+            assert_eq!(hint.is_empty(), told.is_empty(), "{failure:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_not_malformed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config.json");
+        let code = || {
+            let file = ModelError::File {
+                path: path.clone(),
+                reason: "no".into(),
+            };
+            Failure::from(file).code
+        };
+        assert_eq!(code(), Code::Missing);
+        std::fs::write(&path, "{").unwrap();
+        assert_eq!(code(), Code::Data);
+        let weights = |kind| {
+            Failure::from(ModelError::Weights(WeightsError::Io {
+                path: path.clone(),
+                source: Error::from(kind),
+            }))
+        };
+        assert_eq!(weights(ErrorKind::NotFound).code, Code::Missing);
+        assert_eq!(weights(ErrorKind::PermissionDenied).code, Code::Io);
     }
 }

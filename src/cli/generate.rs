@@ -1,22 +1,26 @@
 //! `colloquy generate`, `colloquy resume`
 
-use std::fmt::Write;
-use std::path::Path;
+mod closing;
+mod stop;
+
 use std::process::ExitCode;
 use std::time::Instant;
 
-use console::Style;
 use serde_json::json;
+
+pub use stop::Stop;
 
 use super::args::{GenerateArgs, ResumeArgs};
 use super::failure::{Code, Failure};
 use super::maker::SupportMaker;
-use super::talk::{self, grouped};
+use super::talk::grouped;
 use super::workshop::{Workshop, read_settings};
 use crate::engine::{ChatModel, EngineStats};
 use crate::export;
-use crate::progress::{Watcher, clock};
-use crate::run::{Cancel, End, RunDir, RunWriter, Summary, nearest_run};
+use crate::progress::Watcher;
+use crate::run::{End, RunDir, RunWriter, Summary, nearest_run};
+use crate::settings::check_limit;
+use closing::{Session, closing};
 
 /// Conversations alive at once unless the recipe says otherwise; the page pool may allow fewer.
 const CONCURRENCY: u64 = 64;
@@ -25,7 +29,11 @@ pub fn run(args: &GenerateArgs) -> Result<ExitCode, Failure> {
     let (settings, _) = read_settings(&args.recipe, args.out.clone(), args.limit)?;
     let workshop = Workshop::open(settings.spec)?;
     let runs = workshop.spec.out.clone();
-    if let Some((near, keys)) = nearest_run(&runs, &workshop.manifest) {
+    let nearest = nearest_run(&runs, &workshop.manifest);
+    let writer = RunWriter::open(&runs, workshop.manifest.clone())?;
+    if let Some((near, keys)) = nearest
+        && writer.created
+    {
         eprintln!(
             "a new run: {} differs from {} in {}",
             workshop.manifest.folder_name(),
@@ -33,11 +41,11 @@ pub fn run(args: &GenerateArgs) -> Result<ExitCode, Failure> {
             keys.join(", ")
         );
     }
-    let writer = RunWriter::open(&runs, workshop.manifest.clone())?;
     carry_on(&workshop, writer, args.json)
 }
 
 pub fn resume(args: &ResumeArgs) -> Result<ExitCode, Failure> {
+    check_limit(args.limit)?;
     let dir = RunDir::open(&args.run)?;
     let mut spec = dir.manifest().spec.clone();
     spec.limit = args.limit;
@@ -55,49 +63,59 @@ fn carry_on(workshop: &Workshop, writer: RunWriter, as_json: bool) -> Result<Exi
     if !writer.created && !writer.replay.is_empty() {
         eprintln!("going on with {}", writer.dir.path().display());
     }
+    let attempts_before = writer.replay.attempts();
+    let stop = Stop::listen(None)?;
     let watcher = Watcher::new(console::Term::stderr().is_term());
-    let summary = drive(workshop, writer, &watcher)?;
+    let summary = drive(workshop, writer, &watcher, &stop)?;
     for problem in watcher.finish() {
         eprintln!("note: {problem}");
     }
-    let path = summary.dir.export_path();
-    let replay = summary.dir.replay()?;
-    let rows = export::to_file(summary.dir.kept(&replay)?, &summary.dir.provenance(), &path)?;
-    let status = summary.dir.status(&replay);
+    let Summary { dir, end, lock, .. } = summary;
+    let path = dir.export_path();
+    let replay = dir.replay()?;
+    let rows = export::to_file(dir.kept(&replay)?, &dir.provenance(), &path)?;
+    // From here on there is only to be read.
+    drop(lock);
+    let status = dir.status(&replay);
+    let seconds = started.elapsed().as_secs_f64();
     if as_json {
         let value = json!({
-            "run": summary.dir.path(), "export": path, "rows": rows, "state": status.state,
-            "seconds": started.elapsed().as_secs_f64(), "end": format!("{:?}", summary.end).to_lowercase(),
+            "run": dir.path(), "export": path, "rows": rows, "state": status.state,
+            "seconds": seconds, "end": format!("{end:?}").to_lowercase(),
             "status": status, "engine": engine_figures(&workshop.model),
         });
         super::print(&format!("{value}\n"))?;
     } else {
-        super::print(&closing(
-            workshop,
-            &summary,
+        let session = Session {
+            dir: &dir,
+            replay: &replay,
+            status: &status,
+            end,
             rows,
-            &path,
-            started.elapsed().as_secs_f64(),
-        )?)?;
+            seconds,
+            nothing_new: replay.attempts() == attempts_before,
+        };
+        super::print(&closing(workshop, &session)?)?;
     }
-    match summary.end {
+    match end {
         End::Interrupted => {
             eprintln!(
                 "interrupted: {} kept so far; the same command goes on, or `colloquy resume {}`",
                 status.kept,
-                summary.dir.path().display()
+                dir.path().display()
             );
-            Ok(Code::Interrupted.into())
+            Ok(Code::Later.into())
         }
         End::Complete | End::Limit => Ok(ExitCode::SUCCESS),
     }
 }
 
-/// Runs the plan on this thread; the first Ctrl-C stops it cleanly, the second at once.
+/// Runs the plan on this thread.
 pub fn drive(
     workshop: &Workshop,
     writer: RunWriter,
     watcher: &Watcher,
+    stop: &Stop,
 ) -> Result<Summary, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -111,41 +129,16 @@ pub fn drive(
     let concurrency = usize::try_from(workshop.spec.engine.concurrency.or(CONCURRENCY))
         .unwrap_or(usize::MAX)
         .max(1);
-    let cancel = Cancel::default();
-    let summary = runtime.block_on(async {
-        let signal = cancel.clone();
-        let stop = tokio::spawn(async move {
-            if stop_signal().await {
-                signal.cancel();
-                if stop_signal().await {
-                    std::process::exit(i32::from(Code::Interrupted as u8));
-                }
-            }
-        });
-        let maker = |log| SupportMaker::new(workshop, log);
-        let result =
-            crate::run::carry_out(writer, maker, concurrency, watcher.sink(), &cancel).await;
-        stop.abort();
-        result
-    })?;
-    Ok(summary)
-}
-
-/// Waits for Ctrl-C or, where there are signals, for a polite kill.
-async fn stop_signal() -> bool {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-            return tokio::signal::ctrl_c().await.is_ok();
-        };
-        tokio::select! {
-            done = tokio::signal::ctrl_c() => done.is_ok(),
-            _ = terminate.recv() => true,
-        }
-    }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await.is_ok()
+    let maker = |log| SupportMaker::new(workshop, log);
+    let result = runtime.block_on(crate::run::carry_out(
+        writer,
+        maker,
+        concurrency,
+        watcher.sink(),
+        stop.cancel(),
+    ));
+    stop.no_more_patience();
+    Ok(result?)
 }
 
 fn headline(workshop: &Workshop) -> String {
@@ -184,107 +177,6 @@ fn size(model: &ChatModel) -> String {
     } else {
         format!("{millions:.0} M parameters")
     }
-}
-
-fn closing(
-    workshop: &Workshop,
-    summary: &Summary,
-    rows: u64,
-    path: &Path,
-    seconds: f64,
-) -> Result<String, Failure> {
-    let replay = summary.dir.replay()?;
-    let status = summary.dir.status(&replay);
-    let mut text = String::new();
-    let done = summary.end != End::Interrupted;
-    let mark = Style::new()
-        .fg(if done {
-            console::Color::Green
-        } else {
-            console::Color::Yellow
-        })
-        .bold();
-    let replaced: u64 = status.rejected.values().sum();
-    let reasons: Vec<String> = status
-        .rejected
-        .iter()
-        .map(|(reason, n)| format!("{n} {}", reason.replace('_', " ")))
-        .collect();
-    let nothing_new = done && summary.progress.tokens == 0;
-    let turned_down = match replaced {
-        0 => String::new(),
-        n => format!(", {n} turned down ({})", reasons.join(", ")),
-    };
-    let time = if nothing_new {
-        "already complete".to_owned()
-    } else {
-        format!("in {}", clock(seconds))
-    };
-    let _ = writeln!(
-        text,
-        "{} {} kept{turned_down} {time} → {}  {rows} rows in {}",
-        mark.apply_to(if done { "✔" } else { "…" }),
-        grouped(status.kept),
-        summary.dir.path().display(),
-        path.strip_prefix(summary.dir.path())
-            .unwrap_or(path)
-            .display(),
-    );
-    if !status.shortfalls.is_empty() {
-        let _ = writeln!(
-            text,
-            "{} places stayed empty after {} tries each:",
-            status.shortfalls.len(),
-            workshop.spec.max_attempts
-        );
-        for shortfall in status.shortfalls.iter().take(5) {
-            let cell = &shortfall.cell;
-            let _ = writeln!(
-                text,
-                "  {} · {} · {} · {} › {}: {}",
-                cell.tone,
-                cell.style,
-                cell.product,
-                cell.page,
-                cell.outcome,
-                shortfall.reasons.join(", ")
-            );
-        }
-        if status.shortfalls.len() > 5 {
-            let _ = writeln!(
-                text,
-                "  … `colloquy status {}` names them all",
-                summary.dir.path().display()
-            );
-        }
-    }
-    let mut shown = 0;
-    for conversation in summary.dir.kept(&replay)? {
-        let conversation = conversation?;
-        // Two that differ: the first, and the first that came out otherwise.
-        let wanted = shown == 0 || conversation.outcome != Some(crate::record::Outcome::Resolved);
-        if wanted {
-            let page = workshop
-                .pages
-                .get(&conversation.cell.page)
-                .map(AsRef::as_ref);
-            text.push_str(&talk::block(&conversation, page, talk::width()));
-            shown += 1;
-        }
-        if shown == 2 {
-            break;
-        }
-    }
-    let identity = workshop.model.identity();
-    if identity.demo {
-        let _ = writeln!(
-            text,
-            "Demo data: rows are marked `demo`. For real data: `colloquy init DIR`, then name a model in its recipe."
-        );
-    } else {
-        let _ = writeln!(text, "Terms of the model's output: {}", identity.licence);
-    }
-    Ok(text)
 }
 
 /// What the engine did, for `--json`.

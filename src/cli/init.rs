@@ -21,12 +21,12 @@ const README: &str = "# A dataset of support conversations
 - `prompts/full/` holds the prompts as the program has them, to be changed. A file that is deleted counts as unchanged.
   They are for instruct models; the demo model keeps its own short ones, which `prompts/compact/` would replace.
 
-Run these beside this folder (`DIR` stands for its name):
+In this folder:
 
-    colloquy validate DIR            # every setting, the plan, a sample of each prompt
-    colloquy preview DIR -n 5        # a few conversations, nothing is kept
-    colloquy generate DIR            # the dataset; the same command goes on after an interruption
-    colloquy preview DIR --model demo   # without a model of your own, to see it move
+    colloquy validate .                 # every setting, the plan, a sample of each prompt
+    colloquy preview . -n 5             # a few conversations; nothing is kept
+    colloquy generate .                 # the dataset, in runs/; the same command goes on after an interruption
+    colloquy preview . --model demo     # without a model of your own, to see it move
 ";
 
 pub fn run(args: &InitArgs) -> Result<ExitCode, Failure> {

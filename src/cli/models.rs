@@ -1,8 +1,326 @@
 //! `colloquy models`
 
-pub fn show(_: &str, _: bool) -> Result<std::process::ExitCode, super::failure::Failure> {
-    Err(super::failure::Failure::new(
-        super::failure::Code::Bug,
-        "being written",
-    ))
+use std::fmt::Write;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use console::Style;
+use serde_json::{Value, json};
+
+use super::failure::{Code, Failure};
+use super::talk::grouped;
+use super::workshop::read_parts;
+use crate::model::tokenizer::Tokenizer;
+use crate::model::{Encoder, ModelParts, ModelSpec, RopeScaling};
+
+/// Where the engine stops when neither the model nor its manifest asks for less.
+const LONGEST_CONTEXT: usize = 32_768;
+
+pub fn show(reference: &str, as_json: bool) -> Result<ExitCode, Failure> {
+    if reference == "scripted" || reference.starts_with("scripted:") {
+        return Err(Failure::new(
+            Code::Usage,
+            "the scripted model is no model: it has nothing to show",
+        ));
+    }
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    // A model that cannot chat still has facts, and can score.
+    let (parts, no_chat) = match read_parts(reference, true, threads) {
+        Ok(parts) => (parts, None),
+        Err(failure) => match read_parts(reference, false, threads) {
+            Ok(parts) => (parts, Some(failure.message)),
+            Err(_) => return Err(failure),
+        },
+    };
+    let facts = facts(reference, parts, no_chat)?;
+    if as_json {
+        super::print(&format!("{facts}\n"))?;
+    } else {
+        super::print(&text(&facts))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn facts(
+    reference: &str,
+    mut parts: ModelParts,
+    no_chat: Option<String>,
+) -> Result<Value, Failure> {
+    let spec = &parts.spec;
+    let parameters = parameters(spec);
+    let files = parts.weights.paths().count();
+    let disk_bytes = parts.weights.bytes();
+    let dtype = dtype(disk_bytes, parameters, &parts.config);
+    let context = parts.manifest.context_tokens.unwrap_or(LONGEST_CONTEXT);
+    let scaling = match spec.rope.scaling {
+        RopeScaling::None => "none",
+        RopeScaling::Linear { .. } => "linear",
+        RopeScaling::Llama3 { .. } => "llama3",
+    };
+    let generation = parts.generation.as_ref();
+    let sampling: Value = [
+        "temperature",
+        "top_k",
+        "top_p",
+        "min_p",
+        "repetition_penalty",
+    ]
+    .into_iter()
+    .filter_map(|key| Some((key.to_owned(), generation?.get(key)?.clone())))
+    .collect::<serde_json::Map<_, _>>()
+    .into();
+    let unknown = || "UNKNOWN".to_owned();
+    let manifest = parts.manifest.clone();
+    let mut facts = json!({
+        "reference": reference,
+        "name": manifest.name,
+        "hash": parts.hash,
+        "demo": manifest.demo,
+        "family": format!("{:?}", spec.family).to_lowercase(),
+        "parameters": parameters,
+        "layers": spec.layers,
+        "heads": spec.heads,
+        "kv_heads": spec.kv_heads,
+        "head_dim": spec.head_dim,
+        "hidden": spec.hidden,
+        "intermediate": spec.intermediate,
+        "tied": spec.tied,
+        "window": spec.windows.iter().flatten().max(),
+        "rope": { "theta": spec.rope.theta, "scaling": scaling },
+        "disk": { "dtype": dtype, "bytes": disk_bytes, "files": files },
+        "context_tokens": spec.max_positions.min(context),
+        "trained_context_tokens": spec.max_positions,
+        "vocabulary": spec.vocab_size,
+        "tokenizer": { "kind": tokenizer_kind(&parts.tokenizer), "tokens": parts.tokenizer.size() },
+        "sampling": sampling,
+        "licence": manifest.licence.clone().unwrap_or_else(unknown),
+        "output_terms": manifest.output_terms.or(manifest.licence).unwrap_or_else(unknown),
+        "prompt_pack": manifest.prompt_pack.unwrap_or_else(|| "full".into()),
+        "passage_tokens": manifest.passage_tokens,
+        "memory": {
+            "weight_bytes": weight_bytes(spec, &dtype),
+            "cache_bytes_per_1000_tokens": 1000 * spec.kv_bytes_per_token(),
+        },
+    });
+    match (parts.template.take(), no_chat) {
+        (Some(template), None) => {
+            let encoder = Encoder::new(template, Arc::clone(&parts.tokenizer))
+                .map_err(crate::model::ModelError::from)?;
+            let shape = encoder.template().shape();
+            facts["template"] = json!({
+                "system": shape.system,
+                "alternates": shape.alternates,
+                "user_first": shape.user_first,
+                "trims": shape.trims,
+                "prefix_stable": shape.prefix_stable,
+            });
+            let ends = encoder.end_ids(&parts.config, parts.generation.as_ref());
+            facts["end_tokens"] = ends
+                .into_iter()
+                .map(|id| json!({ "id": id, "text": parts.tokenizer.name(id) }))
+                .collect();
+        }
+        (_, reason) => {
+            facts["template"] = Value::Null;
+            facts["no_chat"] = reason.into();
+        }
+    }
+    Ok(facts)
+}
+
+/// All numbers of a model: matrices, biases and norms, the embedding once where the head shares it.
+fn parameters(spec: &ModelSpec) -> usize {
+    let (queries, keys) = (spec.heads * spec.head_dim, spec.kv_heads * spec.head_dim);
+    let biases = usize::from(spec.qkv_bias) * (queries + 2 * keys)
+        + usize::from(spec.output_bias) * spec.hidden
+        + usize::from(spec.mlp_bias) * (2 * spec.intermediate + spec.hidden);
+    let embedding = usize::from(!spec.tied) * spec.vocab_size * spec.hidden;
+    spec.linear_parameters() + embedding + spec.layers * (biases + 2 * spec.hidden) + spec.hidden
+}
+
+/// The type of the numbers on disk: their width tells, and which of the two of 16 bits the configuration says.
+fn dtype(bytes: usize, parameters: usize, config: &Value) -> String {
+    let said = config
+        .get("torch_dtype")
+        .or_else(|| config.get("dtype"))
+        .and_then(Value::as_str);
+    // The header of a small file weighs something too.
+    match bytes * 10 / parameters.max(1) {
+        18..28 if said == Some("float16") => "F16".into(),
+        18..28 => "BF16".into(),
+        38..60 => "F32".into(),
+        _ => "mixed".into(),
+    }
+}
+
+/// Numbers of 16 bits stay so when they are bf16; everything else becomes f32.
+fn weight_bytes(spec: &ModelSpec, dtype: &str) -> usize {
+    let embedding = usize::from(!spec.tied) * spec.vocab_size * spec.hidden;
+    let width = if dtype == "BF16" { 2 } else { 4 };
+    (spec.linear_parameters() + embedding) * width
+}
+
+/// What the names in the vocabulary say about how it was made.
+fn tokenizer_kind(tokenizer: &Tokenizer) -> &'static str {
+    const LOOKED_AT: u32 = 4000;
+    let size = u32::try_from(tokenizer.size()).unwrap_or(u32::MAX);
+    let names = || (0..size.min(LOOKED_AT)).filter_map(|id| tokenizer.name(id));
+    if names().any(|name| name.starts_with('Ġ')) {
+        "byte-level BPE"
+    } else if names().any(|name| name == "<0x0A>") {
+        "SentencePiece style, with byte fallback"
+    } else if names().any(|name| name.starts_with('▁')) {
+        "SentencePiece style, without byte fallback"
+    } else if names().any(|name| name.starts_with("##")) {
+        "WordPiece"
+    } else {
+        "of another kind"
+    }
+}
+
+fn text(facts: &Value) -> String {
+    let dim = Style::new().dim();
+    let number = |value: &Value| grouped(value.as_u64().unwrap_or(0));
+    let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let mut text = format!(
+        "{}\n",
+        Style::new().bold().apply_to(word(&facts["reference"]))
+    );
+    let mut line = |name: &str, value: String| {
+        let _ = writeln!(text, "  {} {value}", dim.apply_to(format!("{name:<13}")));
+    };
+    line(
+        "family",
+        format!(
+            "{}, {} layers, {} heads ({} for keys and values) of {}",
+            word(&facts["family"]),
+            facts["layers"],
+            facts["heads"],
+            facts["kv_heads"],
+            facts["head_dim"]
+        ),
+    );
+    line("parameters", number(&facts["parameters"]));
+    let disk = &facts["disk"];
+    line(
+        "on disk",
+        format!(
+            "{}, {} in {} file{}",
+            word(&disk["dtype"]),
+            size(&disk["bytes"]),
+            disk["files"],
+            if disk["files"] == 1 { "" } else { "s" }
+        ),
+    );
+    let trained = if facts["context_tokens"] == facts["trained_context_tokens"] {
+        String::new()
+    } else {
+        format!(" of {}", number(&facts["trained_context_tokens"]))
+    };
+    let window = match facts["window"].as_u64() {
+        Some(window) => format!(", sliding window of {}", grouped(window)),
+        None => String::new(),
+    };
+    line(
+        "context",
+        format!(
+            "{}{trained} tokens{window}",
+            number(&facts["context_tokens"])
+        ),
+    );
+    line(
+        "tokenizer",
+        format!(
+            "{}, {} tokens for {} embeddings",
+            word(&facts["tokenizer"]["kind"]),
+            number(&facts["tokenizer"]["tokens"]),
+            number(&facts["vocabulary"])
+        ),
+    );
+    line("template", template(facts));
+    if let Some(ends) = facts["end_tokens"].as_array() {
+        let ends: Vec<String> = ends
+            .iter()
+            .map(|end| format!("{} ({})", word(&end["text"]), end["id"]))
+            .collect();
+        line("ends with", ends.join(", "));
+    }
+    let sampling: Vec<String> = facts["sampling"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(key, value)| format!("{} {value}", key.replace('_', " ")))
+        .collect();
+    line(
+        "sampling",
+        if sampling.is_empty() {
+            "temperature 1 (it names none of its own)".into()
+        } else {
+            sampling.join(", ")
+        },
+    );
+    line("licence", word(&facts["licence"]));
+    line("output terms", word(&facts["output_terms"]));
+    let memory = &facts["memory"];
+    line(
+        "memory",
+        format!(
+            "{} for weights, {} of cache per 1,000 tokens",
+            size(&memory["weight_bytes"]),
+            size(&memory["cache_bytes_per_1000_tokens"])
+        ),
+    );
+    let passages = match facts["passage_tokens"].as_u64() {
+        Some(tokens) => format!(", help page of {tokens} tokens"),
+        None => String::new(),
+    };
+    line(
+        "prompt pack",
+        format!("{}{passages}", word(&facts["prompt_pack"])),
+    );
+    line("hash", word(&facts["hash"]));
+    if facts["demo"] == true {
+        line("demo", "for trying the pipeline, not for training".into());
+    }
+    text
+}
+
+fn template(facts: &Value) -> String {
+    if let Some(reason) = facts["no_chat"].as_str() {
+        return format!("none, so it cannot chat ({reason})");
+    }
+    let shape = &facts["template"];
+    let says = |key: &str, yes: &'static str, no: &'static str| {
+        if shape[key] == true { yes } else { no }
+    };
+    let traits = [
+        says(
+            "system",
+            "has a system role",
+            "no system role: it joins the first message",
+        ),
+        says(
+            "alternates",
+            "turns must alternate",
+            "turns need not alternate",
+        ),
+        says("user_first", "a user must begin", "anyone may begin"),
+        says("trims", "trims white space", "keeps white space"),
+        says(
+            "prefix_stable",
+            "grows at its end",
+            "rewrites earlier turns (no reuse of the cache)",
+        ),
+    ];
+    traits.join(", ")
+}
+
+#[expect(clippy::cast_precision_loss, reason = "figures for people")]
+fn size(bytes: &Value) -> String {
+    let bytes = bytes.as_u64().unwrap_or(0) as f64;
+    if bytes >= 1e9 {
+        format!("{:.1} GB", bytes / 1e9)
+    } else {
+        format!("{:.1} MB", bytes / 1e6)
+    }
 }

@@ -1,8 +1,396 @@
 //! `colloquy show`
 
-pub fn run(_: &super::args::ShowArgs) -> Result<std::process::ExitCode, super::failure::Failure> {
-    Err(super::failure::Failure::new(
-        super::failure::Code::Bug,
-        "being written",
-    ))
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use console::Style;
+use serde_json::{Value, json};
+
+use super::args::ShowArgs;
+use super::failure::{Code, Failure};
+use super::maker::support_settings;
+use super::talk;
+use super::workshop::{Workshop, load_pages};
+use crate::engine::{ChatModel, Message};
+use crate::pipeline::{Asked, Seen, Sides, Subject, SupportSettings, seen};
+use crate::record::{Conversation, Page, Turn, Verdict};
+use crate::run::{AttemptEnd, Replay, RunDir, SlotState, conversation_id};
+
+pub fn run(args: &ShowArgs) -> Result<ExitCode, Failure> {
+    let dir = RunDir::open(&args.run)?;
+    let replay = dir.replay()?;
+    let wanted = match &args.id {
+        Some(id) => attempts(&dir, &replay, id)?,
+        None => kept(&dir, &replay),
+    };
+    let shown = Shown {
+        whole: args.id.is_some(),
+        json: args.json,
+        prompts: args.prompts.then(|| Prompter::open(&dir)).transpose()?,
+        pages: pages(&dir),
+    };
+    if wanted.is_empty() {
+        eprintln!(
+            "nothing is kept yet; `colloquy status {}` says how far it is",
+            dir.path().display()
+        );
+    }
+    let mut out = BufWriter::new(io::stdout().lock());
+    for (slot, attempt) in wanted {
+        let text = match dir.conversation(&replay, slot, attempt)? {
+            Some(conversation) => shown.conversation(&conversation)?,
+            None => shown.failed(&replay, slot, attempt),
+        };
+        if let Err(error) = out.write_all(text.as_bytes()) {
+            return gone(&error);
+        }
+    }
+    match out.flush() {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(error) => gone(&error),
+    }
+}
+
+/// A reader that went away has seen enough.
+fn gone(error: &io::Error) -> Result<ExitCode, Failure> {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        return Ok(ExitCode::SUCCESS);
+    }
+    Err(Failure::write(Path::new("standard output"), error))
+}
+
+/// The kept conversations, in plan order.
+fn kept(dir: &RunDir, replay: &Replay) -> Vec<(u64, u32)> {
+    let attempts = dir.manifest().spec.max_attempts;
+    let slots = replay.slots.range(..dir.manifest().spec.count);
+    slots
+        .filter_map(|(slot, history)| match history.state(attempts) {
+            SlotState::Kept { attempt } => Some((*slot, attempt)),
+            _ => None,
+        })
+        .collect()
+}
+
+/// What an id names: one attempt (`c/12/0`), or all of a place (`12`).
+fn attempts(dir: &RunDir, replay: &Replay, id: &str) -> Result<Vec<(u64, u32)>, Failure> {
+    let count = dir.manifest().spec.count;
+    let bad = || {
+        Failure::new(Code::Usage, format!("`{id}` names no conversation"))
+            .hint("expected an id like c/12/0, or a place in the plan like 12")
+    };
+    let (slot, attempt) = match id.split('/').collect::<Vec<_>>()[..] {
+        [slot] => (slot.parse::<u64>().map_err(|_| bad())?, None),
+        ["c", slot, attempt] => (
+            slot.parse::<u64>().map_err(|_| bad())?,
+            Some(attempt.parse::<u32>().map_err(|_| bad())?),
+        ),
+        _ => return Err(bad()),
+    };
+    if slot >= count {
+        return Err(Failure::new(
+            Code::Missing,
+            format!("there is no place {slot}; the plan has {count}, from 0"),
+        ));
+    }
+    let made: Vec<u32> = replay
+        .slots
+        .get(&slot)
+        .map(|history| history.attempts.keys().copied().collect())
+        .unwrap_or_default();
+    let found: Vec<(u64, u32)> = made
+        .iter()
+        .filter(|made| attempt.is_none_or(|wanted| wanted == **made))
+        .map(|made| (slot, *made))
+        .collect();
+    if found.is_empty() {
+        let failure = Failure::new(Code::Missing, format!("{id} is not made yet"));
+        return Err(match made.last() {
+            None => failure.hint(format!(
+                "`colloquy status {}` says how far the run is",
+                dir.path().display()
+            )),
+            Some(last) => failure.hint(format!(
+                "the last of this place is {}",
+                conversation_id(slot, *last)
+            )),
+        });
+    }
+    Ok(found)
+}
+
+/// The run's pages, for their titles; none when they are gone.
+fn pages(dir: &RunDir) -> BTreeMap<String, Page> {
+    load_pages(&dir.manifest().spec)
+        .map(|pages| pages.pages)
+        .unwrap_or_default()
+        .into_iter()
+        .map(|page| (page.id.clone(), page))
+        .collect()
+}
+
+/// How conversations are to be shown.
+struct Shown {
+    /// Everything that is known of it.
+    whole: bool,
+    json: bool,
+    prompts: Option<Prompter>,
+    pages: BTreeMap<String, Page>,
+}
+
+impl Shown {
+    fn conversation(&self, conversation: &Conversation) -> Result<String, Failure> {
+        let prompts = self
+            .prompts
+            .as_ref()
+            .map(|prompter| prompter.prompts(conversation))
+            .transpose()?;
+        if self.json {
+            let mut value = json!(conversation);
+            if let Some(prompts) = prompts {
+                value["prompts"] = prompts.iter().map(Prompt::to_json).collect();
+            }
+            return Ok(format!("{value}\n"));
+        }
+        let page = self.pages.get(&conversation.cell.page);
+        let mut text = talk::block(conversation, page, talk::width());
+        if self.whole {
+            text.push_str(&particulars(conversation));
+        }
+        for prompt in prompts.iter().flatten() {
+            text.push_str(&prompt.to_text());
+        }
+        Ok(text)
+    }
+
+    /// An attempt that did not become a conversation.
+    fn failed(&self, replay: &Replay, slot: u64, attempt: u32) -> String {
+        let id = conversation_id(slot, attempt);
+        let end = replay
+            .slots
+            .get(&slot)
+            .and_then(|history| history.attempts.get(&attempt))
+            .map(|attempt| &attempt.end);
+        let reason = match end {
+            Some(AttemptEnd::Failed { reason } | AttemptEnd::Rejected { reason }) => reason,
+            _ => "unknown",
+        };
+        if self.json {
+            let value = json!({ "id": id, "slot": slot, "attempt": attempt, "failed": reason });
+            format!("{value}\n")
+        } else {
+            format!("{id}: no conversation came of it ({reason})\n")
+        }
+    }
+}
+
+/// What the block of a conversation leaves out.
+fn particulars(conversation: &Conversation) -> String {
+    let dim = Style::new().dim();
+    let mut text = String::new();
+    let mut line = |name: &str, value: &str| {
+        let _ = writeln!(text, "  {} {value}", dim.apply_to(format!("{name:<9}")));
+    };
+    let case = &conversation.case;
+    line(
+        "question",
+        &format!("{} ({})", conversation.query, conversation.query_id),
+    );
+    line(
+        "case",
+        &format!(
+            "{}, {}, order {} of {}, {}",
+            case.name, case.item, case.order_id, case.order_date, case.price
+        ),
+    );
+    let outcome = conversation
+        .outcome
+        .map_or("none", |outcome| outcome.name());
+    line(
+        "outcome",
+        &format!(
+            "{outcome} (planned {}), ended by {}",
+            conversation.cell.outcome, conversation.end_reason
+        ),
+    );
+    let verdict = match &conversation.verdict {
+        Verdict::Keep => "kept".to_owned(),
+        Verdict::Reject { reason, .. } => format!("rejected: {reason}"),
+    };
+    line("verdict", &verdict);
+    for (place, turn) in conversation.turns.iter().enumerate() {
+        for (mark, note) in notes(turn) {
+            line(
+                &format!("turn {place}"),
+                &format!("{} {mark}: {note}", turn.speaker.name()),
+            );
+        }
+    }
+    text
+}
+
+fn notes(turn: &Turn) -> Vec<(String, String)> {
+    let mut notes: Vec<(String, String)> = turn
+        .rejected
+        .iter()
+        .map(|rejected| {
+            let kind = json!(rejected.hit.kind);
+            let kind = kind.as_str().unwrap_or_default().replace('_', " ");
+            (
+                format!("reply turned down ({kind}: {})", rejected.hit.detail),
+                format!("{:?}", rejected.text),
+            )
+        })
+        .collect();
+    if turn.edits > 0 {
+        notes.push(("mistyped".into(), format!("{} places", turn.edits)));
+    }
+    notes
+}
+
+/// Rebuilds what models saw.
+struct Prompter {
+    workshop: Workshop,
+    settings: SupportSettings,
+}
+
+/// What a model saw for one call.
+struct Prompt {
+    seen: Seen,
+    /// What its template made of it; none for a model without one.
+    encoded: Option<Encoded>,
+}
+
+struct Encoded {
+    text: String,
+    ids: Vec<u32>,
+    own_tokens: usize,
+}
+
+impl Prompter {
+    /// Opens what the run was made with, and makes sure that it is still the same.
+    fn open(dir: &RunDir) -> Result<Self, Failure> {
+        let workshop = Workshop::open(dir.manifest().spec.clone())?;
+        let changed = dir.manifest().changed_keys(&workshop.manifest);
+        if !changed.is_empty() {
+            return Err(Failure::new(
+                Code::Data,
+                format!(
+                    "the prompts of {} cannot be rebuilt; changed since it was made: {}",
+                    dir.path().display(),
+                    changed.join(", ")
+                ),
+            )
+            .hint("bring back what it was made with; without --prompts everything is shown"));
+        }
+        let settings = support_settings(&workshop.spec, &workshop);
+        Ok(Self { workshop, settings })
+    }
+
+    fn prompts(&self, conversation: &Conversation) -> Result<Vec<Prompt>, Failure> {
+        let page = self
+            .workshop
+            .pages
+            .get(&conversation.cell.page)
+            .map(Arc::as_ref)
+            .ok_or_else(|| {
+                Failure::new(
+                    Code::Data,
+                    format!(
+                        "{}: page {} is not among the inputs",
+                        conversation.id, conversation.cell.page
+                    ),
+                )
+            })?;
+        let subject = Subject {
+            page,
+            passages: &conversation.passages,
+            query: &conversation.query,
+            cell: &conversation.cell,
+            case: &conversation.case,
+        };
+        let sides = Sides::render(&self.workshop.prompts, &self.settings, subject)?;
+        seen(conversation, &sides, &self.settings)
+            .into_iter()
+            .map(|seen| {
+                let encoded = match &self.workshop.model {
+                    ChatModel::Scripted(_) => None,
+                    ChatModel::Local(model) => {
+                        let encoded = model
+                            .encoder()
+                            .encode(&seen.view, seen.tail.as_deref())
+                            .map_err(|error| {
+                                Failure::new(Code::Data, format!("{}: {error}", conversation.id))
+                            })?;
+                        Some(Encoded {
+                            text: encoded.text,
+                            ids: encoded.ids,
+                            own_tokens: encoded.spliced_tokens,
+                        })
+                    }
+                };
+                Ok(Prompt { seen, encoded })
+            })
+            .collect()
+    }
+}
+
+impl Prompt {
+    /// Who was asked: `customer`, `agent`, or `status` for the customer's decision.
+    fn asked(&self) -> &'static str {
+        match self.seen.asked {
+            Asked::Turn(role) => role.name(),
+            Asked::Status => "status",
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        let messages: Vec<Value> = self
+            .seen
+            .view
+            .messages
+            .iter()
+            .map(|message| json!({ "role": message.role.name(), "content": message.content }))
+            .collect();
+        let mut value = json!({
+            "turn": self.seen.turn, "asked": self.asked(), "messages": messages, "tail": self.seen.tail,
+        });
+        if let Some(encoded) = &self.encoded {
+            value["text"] = encoded.text.as_str().into();
+            value["ids"] = encoded.ids.as_slice().into();
+            value["own_tokens"] = encoded.own_tokens.into();
+        }
+        value
+    }
+
+    fn to_text(&self) -> String {
+        let bold = Style::new().bold();
+        let head = format!("── turn {} · {}", self.seen.turn, self.asked());
+        match &self.encoded {
+            Some(encoded) => {
+                let ids: Vec<String> = encoded.ids.iter().map(ToString::to_string).collect();
+                format!(
+                    "{} · {} tokens, {} of them as the model wrote them\n{}\nids: {}\n",
+                    bold.apply_to(head),
+                    ids.len(),
+                    encoded.own_tokens,
+                    encoded.text,
+                    ids.join(" ")
+                )
+            }
+            None => {
+                let mut text = format!("{} · messages\n", bold.apply_to(head));
+                for Message { role, content, .. } in &self.seen.view.messages {
+                    let _ = writeln!(text, "[{}] {content}", role.name());
+                }
+                if let Some(tail) = &self.seen.tail {
+                    let _ = writeln!(text, "[joined for this call] {}", tail.trim_start());
+                }
+                text
+            }
+        }
+    }
 }

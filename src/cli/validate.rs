@@ -1,10 +1,323 @@
 //! `colloquy validate`
 
-pub fn run(
-    _: &super::args::ValidateArgs,
-) -> Result<std::process::ExitCode, super::failure::Failure> {
-    Err(super::failure::Failure::new(
-        super::failure::Code::Bug,
-        "being written",
-    ))
+mod findings;
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use findings::{Findings, ModelFigures, PlanFigures, ViewFigures};
+
+use super::args::ValidateArgs;
+use super::failure::{Code, Failure};
+use super::maker::{query_settings, support_settings};
+use super::talk::grouped;
+use super::workshop::{Workshop, load_pages, read_settings};
+use crate::engine::ChatModel;
+use crate::knowledge::{Pages, choose_passages, chunks};
+use crate::pipeline::{GivenQuery, Sides, Subject, exchange_tokens, read_queries};
+use crate::prompt::{Pack, PassageVar, Prompts, QueriesVars};
+use crate::record::Page;
+use crate::run::{Plan, Slot};
+use crate::settings::{Axis, RunSpec};
+
+/// Places of the plan that are looked at; a longer plan only repeats its mix.
+const PLACES: u64 = 100_000;
+/// Places whose prompts are rendered to be measured, unless there are more pages.
+const MEASURED: usize = 64;
+
+pub fn run(args: &ValidateArgs) -> Result<ExitCode, Failure> {
+    let (settings, recipe) = read_settings(&args.recipe, None, None)?;
+    let spec = settings.spec.clone();
+    let Pages { pages, warnings } = load_pages(&spec)?;
+    let given = spec
+        .queries
+        .from
+        .as_deref()
+        .map(|path| read_queries(path, &pages))
+        .transpose()?;
+    // Pages and questions are there; what is still missing is the model.
+    let workshop = match Workshop::open(spec.clone()) {
+        Ok(workshop) => Ok(workshop),
+        Err(failure) if failure.code == Code::Missing => Err(failure.message),
+        Err(failure) => return Err(failure),
+    };
+    let slots = places(&spec, &pages);
+    let mut impossible = impossible(&spec, &pages, given.as_deref());
+    let mut notes: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    notes.extend(remarks(&spec, &slots, &pages));
+    let (pack, samples, model) = match &workshop {
+        Ok(workshop) => {
+            let model = measure(workshop, &slots, &mut impossible, &mut notes)?;
+            (
+                workshop.prompts.pack(),
+                workshop.prompts.samples()?,
+                Ok(model),
+            )
+        }
+        Err(reason) => {
+            // A model that does not say otherwise gets the full pack.
+            let prompts = match &spec.prompts {
+                Some(folder) => Prompts::with_overrides(Pack::Full, folder)?,
+                None => Prompts::embedded(Pack::Full),
+            };
+            (Pack::Full, prompts.samples()?, Err(reason.clone()))
+        }
+    };
+    let findings = Findings {
+        recipe: recipe.label.display().to_string(),
+        pages: pages.len(),
+        plan: figures(&spec, &slots, &pages),
+        settings,
+        pack,
+        samples,
+        model,
+        impossible,
+        notes,
+    };
+    let output = if args.json {
+        format!("{}\n", findings.to_json())
+    } else {
+        findings.to_text()
+    };
+    super::print(&output)?;
+    match findings.impossible.len() {
+        0 => Ok(ExitCode::SUCCESS),
+        n => Err(Failure::new(
+            Code::Recipe,
+            format!(
+                "{}: {n} thing{} can never be made: {}",
+                findings.recipe,
+                if n == 1 { "" } else { "s" },
+                findings.impossible[0]
+            ),
+        )
+        .hint("change the keys that are named, or leave those pages out with pages.exclude")),
+    }
+}
+
+fn places(spec: &RunSpec, pages: &[Page]) -> Vec<Slot> {
+    let ids: Vec<String> = pages.iter().map(|page| page.id.clone()).collect();
+    Plan::new(spec, &ids).slots(spec.count.min(PLACES))
+}
+
+fn figures(spec: &RunSpec, slots: &[Slot], pages: &[Page]) -> PlanFigures {
+    let names = |axis: Axis| -> Vec<String> {
+        match axis {
+            Axis::Page => pages.iter().map(|page| page.id.clone()).collect(),
+            Axis::Tone => spec
+                .customer
+                .tone
+                .values()
+                .map(ToString::to_string)
+                .collect(),
+            Axis::Style => spec
+                .customer
+                .style
+                .values()
+                .map(ToString::to_string)
+                .collect(),
+            Axis::Product => spec.customer.product.values().cloned().collect(),
+            Axis::Outcome => spec
+                .plan
+                .outcome
+                .values()
+                .map(ToString::to_string)
+                .collect(),
+        }
+    };
+    let value = |axis: Axis, slot: &Slot| match axis {
+        Axis::Page => slot.cell.page.clone(),
+        Axis::Tone => slot.cell.tone.to_string(),
+        Axis::Style => slot.cell.style.to_string(),
+        Axis::Product => slot.cell.product.clone(),
+        Axis::Outcome => slot.cell.outcome.to_string(),
+    };
+    let marginal = |axis: Axis| {
+        let mut counts: BTreeMap<String, u64> =
+            names(axis).into_iter().map(|name| (name, 0)).collect();
+        for slot in slots {
+            *counts.entry(value(axis, slot)).or_default() += 1;
+        }
+        (axis, counts)
+    };
+    PlanFigures {
+        places: slots.len() as u64,
+        marginals: Axis::ALL.iter().copied().map(marginal).collect(),
+    }
+}
+
+/// What no model could make.
+fn impossible(spec: &RunSpec, pages: &[Page], given: Option<&[GivenQuery]>) -> Vec<String> {
+    let mut found = Vec::new();
+    let rules = &spec.conversation;
+    // A conversation ends after an agent's turn, so after an even number of turns.
+    let most = rules.max_turns / 2 * 2;
+    if rules.min_turns > most {
+        found.push(format!(
+            "any conversation: it ends after an agent's turn, so after {most} turns at most with conversation.max_turns = {}, \
+             and conversation.min_turns = {} asks for more",
+            rules.max_turns, rules.min_turns
+        ));
+    }
+    if let (Some(given), Some(file)) = (given, &spec.queries.from) {
+        let without = pages
+            .iter()
+            .filter(|page| given.iter().all(|given| given.query.page != page.id));
+        found.extend(without.map(|page| {
+            format!(
+                "conversations of page {}: {} has no question for it",
+                page.id,
+                file.display()
+            )
+        }));
+    }
+    found
+}
+
+fn remarks(spec: &RunSpec, slots: &[Slot], pages: &[Page]) -> Vec<String> {
+    let mut notes = Vec::new();
+    let typos = spec
+        .customer
+        .style
+        .values()
+        .any(|style| style.name() == "typos");
+    if typos && spec.customer.typos_per_turn == 0 {
+        notes.push(
+            "customer.typos_per_turn is 0, so customers of the style typos make no typing mistakes"
+                .into(),
+        );
+    }
+    if slots.len() < pages.len() {
+        notes.push(format!(
+            "count is {}, so {} of the {} pages get no conversation",
+            spec.count,
+            pages.len() - slots.len(),
+            pages.len()
+        ));
+    }
+    if spec.count > PLACES {
+        notes.push(format!(
+            "the plan is shown for its first {} places",
+            grouped(PLACES)
+        ));
+    }
+    notes
+}
+
+/// Renders the prompts of some places and counts their tokens.
+fn measure(
+    workshop: &Workshop,
+    slots: &[Slot],
+    impossible: &mut Vec<String>,
+    notes: &mut Vec<String>,
+) -> Result<ModelFigures, Failure> {
+    let (spec, model) = (&workshop.spec, &workshop.model);
+    let context = model.context_tokens();
+    let settings = support_settings(spec, workshop);
+    let count = |text: &str| model.count_tokens(text);
+    let (mut fixed, mut worst, mut exchange) = ([0; 2], [0; 2], 0);
+    let mut tight = Vec::new();
+    for slot in slots.iter().take(workshop.pages.len().max(MEASURED)) {
+        let Some(page) = workshop.pages.get(&slot.cell.page) else {
+            continue;
+        };
+        let given = workshop.given.iter().flatten();
+        let query = given
+            .map(|given| &given.query)
+            .find(|query| query.page == page.id)
+            .map_or(page.title.as_str(), |query| query.text.as_str());
+        let passages = choose_passages(page, query, settings.passage_tokens, count);
+        let subject = Subject {
+            page,
+            passages: &passages,
+            query,
+            cell: &slot.cell,
+            case: &slot.case,
+        };
+        let sides = Sides::render(&workshop.prompts, &settings, subject)?;
+        let here = sides.fixed_tokens(model);
+        let longest = sides.worst_case_tokens(&settings, model, slot.cell.style);
+        let turn = exchange_tokens(&settings, slot.cell.style);
+        if here.iter().any(|tokens| tokens + turn > context) && !tight.contains(&page.id) {
+            tight.push(page.id.clone());
+        }
+        for view in 0..2 {
+            fixed[view] = fixed[view].max(here[view]);
+            worst[view] = worst[view].max(longest[view]);
+        }
+        exchange = exchange.max(turn);
+    }
+    impossible.extend(tight.iter().map(|page| {
+        format!("conversations of page {page}: its prompt and one exchange of full length exceed the context of {context} tokens; lower conversation.passage_tokens or the word limits")
+    }));
+    if worst.iter().any(|tokens| *tokens > context) && tight.is_empty() {
+        notes.push(format!(
+            "at full length, conversations outgrow the context of {} tokens; those that do are turned down and made again",
+            grouped(context as u64)
+        ));
+    }
+    if let Some(problem) = room(model, worst.map(|tokens| tokens.min(context))) {
+        impossible.push(format!("any conversation: {problem}; raise engine.memory"));
+    }
+    let turns = |fixed: usize| Some(context.saturating_sub(fixed) / exchange.max(1) * 2);
+    let mut views = vec![
+        ViewFigures {
+            name: "customer",
+            fixed: fixed[0],
+            worst: Some(worst[0]),
+            turns: turns(fixed[0]),
+        },
+        ViewFigures {
+            name: "agent",
+            fixed: fixed[1],
+            worst: Some(worst[1]),
+            turns: turns(fixed[1]),
+        },
+    ];
+    if workshop.given.is_none() {
+        views.push(questions(workshop)?);
+    }
+    let identity = model.identity();
+    Ok(ModelFigures {
+        demo: identity.demo,
+        licence: identity.licence.clone(),
+        context,
+        views,
+    })
+}
+
+/// Why the engine could never take a conversation in, if so.
+fn room(model: &ChatModel, worst: [usize; 2]) -> Option<String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().ok()?;
+    runtime
+        .block_on(model.open(&worst))
+        .err()
+        .map(|error| error.to_string())
+}
+
+/// The longest prompt for writing questions.
+fn questions(workshop: &Workshop) -> Result<ViewFigures, Failure> {
+    let (spec, model) = (&workshop.spec, &workshop.model);
+    let settings = query_settings(spec, workshop);
+    let mut longest = 0;
+    for page in workshop.pages.values() {
+        for part in chunks(page, settings.passage_tokens, |text| {
+            model.count_tokens(text)
+        }) {
+            let (system, user) = workshop.prompts.queries(&QueriesVars {
+                brand: &settings.brand,
+                language: &settings.language,
+                title: &page.title,
+                passages: PassageVar::of(page, &part),
+                n: spec.queries.per_long_page as usize,
+            })?;
+            longest = longest.max(model.count_tokens(&system) + model.count_tokens(&user));
+        }
+    }
+    Ok(ViewFigures {
+        name: "questions",
+        fixed: longest,
+        worst: None,
+        turns: None,
+    })
 }

@@ -1,6 +1,8 @@
 //! Everything a run needs, brought together: settings, pages, given questions, model, prompts.
 
-use std::collections::BTreeMap;
+mod memory;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,6 +11,7 @@ use super::failure::{Code, Failure};
 use crate::engine::{ChatModel, LoadOptions, LocalModel, ScriptedModel};
 use crate::hash;
 use crate::hub::{self, CachePlaces};
+use crate::kernels::Profile;
 use crate::knowledge::{self, PageFile, Pages};
 use crate::model::ModelParts;
 use crate::model::template::Day;
@@ -61,7 +64,13 @@ impl Workshop {
         {
             spec.pages.dir = PagesDir::Folder(absolute);
         }
-        for path in [&mut spec.queries.from, &mut spec.prompts].into_iter().flatten() {
+        // The user's own spelling stays the model's name in rows.
+        let model_reference = spec.model.clone();
+        spec.model = absolute_if_folder(spec.model);
+        for path in [&mut spec.queries.from, &mut spec.prompts]
+            .into_iter()
+            .flatten()
+        {
             if let Ok(absolute) = std::path::absolute(&path) {
                 *path = absolute;
             }
@@ -74,11 +83,24 @@ impl Workshop {
             .as_deref()
             .map(|path| read_queries(path, &pages))
             .transpose()?;
+        let (pages, unasked) = asked_pages(pages, given.as_deref());
+        if let (true, Some(path)) = (pages.is_empty(), &spec.queries.from) {
+            return Err(Failure::new(
+                Code::Data,
+                format!("{}: no page has a question", path.display()),
+            ));
+        }
+        if unasked > 0 {
+            warnings.push(format!(
+                "{unasked} of {} pages have no question in queries.from and get no conversation",
+                pages.len() + unasked
+            ));
+        }
         let given_hash = match &spec.queries.from {
             Some(path) => Some(hash::of_file(path).map_err(|error| Failure::read(path, &error))?),
             None => None,
         };
-        let model = load_model(&spec.model, &spec)?;
+        let model = load_model(&model_reference, &spec)?;
         let pack_name = &model.identity().prompt_pack;
         let pack = Pack::named(pack_name).ok_or_else(|| {
             Failure::new(
@@ -140,9 +162,33 @@ impl Workshop {
     }
 }
 
-/// The folder of prompts that a recipe names.
-pub fn prompt_folder(spec: &RunSpec) -> Option<PathBuf> {
-    spec.prompts.clone()
+/// A folder is found from anywhere; what is no folder is for the hub to read.
+fn absolute_if_folder(reference: String) -> String {
+    let path = Path::new(&reference);
+    let named = ["demo", "scripted"].contains(&reference.as_str());
+    if named || !path.is_dir() {
+        return reference;
+    }
+    std::path::absolute(path)
+        .ok()
+        .and_then(|absolute| absolute.to_str().map(str::to_owned))
+        .unwrap_or(reference)
+}
+
+/// The pages that get places in the plan, and how many do not: where questions are given, a page without one has nothing to
+/// be talked about.
+pub fn asked_pages(pages: Vec<Page>, given: Option<&[GivenQuery]>) -> (Vec<Page>, usize) {
+    let Some(given) = given else {
+        return (pages, 0);
+    };
+    let all = pages.len();
+    let asked: BTreeSet<&str> = given.iter().map(|one| one.query.page.as_str()).collect();
+    let pages: Vec<Page> = pages
+        .into_iter()
+        .filter(|page| asked.contains(page.id.as_str()))
+        .collect();
+    let without = all - pages.len();
+    (pages, without)
 }
 
 /// The pages that a recipe names.
@@ -195,8 +241,9 @@ pub fn load_options(reference: &str, spec: &RunSpec) -> LoadOptions {
     LoadOptions {
         reference: reference.to_owned(),
         threads,
+        profile: Profile::F32,
         memory_bytes,
-        available_bytes: available_memory(),
+        available_bytes: memory::available(),
     }
 }
 
@@ -219,30 +266,43 @@ pub fn read_parts(reference: &str, template: bool, threads: usize) -> Result<Mod
     Ok(ModelParts::read(&files, day, template, threads)?)
 }
 
-/// Bytes that this process may still take: what the system has, or what its control group leaves.
-fn available_memory() -> u64 {
-    let field = |text: &str, name: &str| -> Option<u64> {
-        text.lines()
-            .find(|line| line.starts_with(name))?
-            .split_whitespace()
-            .nth(1)?
-            .parse()
-            .ok()
-    };
-    let system = std::fs::read_to_string("/proc/meminfo")
-        .ok()
-        .and_then(|text| field(&text, "MemAvailable:"))
-        .map_or(4 << 30, |kilobytes| kilobytes * 1024);
-    let number = |path: &str| {
-        std::fs::read_to_string(Path::new("/sys/fs/cgroup").join(path))
-            .ok()?
-            .trim()
-            .parse::<u64>()
-            .ok()
-    };
-    match (number("memory.max"), number("memory.current")) {
-        (Some(most), Some(current)) => system.min(most.saturating_sub(current)),
-        (Some(most), None) => system.min(most),
-        _ => system,
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Query;
+
+    #[test]
+    fn a_model_folder_is_found_from_anywhere() {
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(
+            absolute_if_folder("models/demo".into()),
+            here.join("models/demo").to_str().unwrap()
+        );
+        for other in ["org/name", "demo", "scripted", "Cargo.toml"] {
+            assert_eq!(absolute_if_folder(other.into()), other);
+        }
+    }
+
+    #[test]
+    fn pages_without_a_given_question_get_no_place() {
+        let page = |id: &str| Page {
+            id: id.into(),
+            title: id.into(),
+            paragraphs: Vec::new(),
+        };
+        let pages = vec![page("a"), page("b"), page("c")];
+        assert_eq!(asked_pages(pages.clone(), None).1, 0);
+        let given = ["c", "a", "c"].map(|id| GivenQuery {
+            query: Query {
+                id: "q/0".into(),
+                page: id.into(),
+                text: "?".into(),
+            },
+            tone: None,
+            style: None,
+        });
+        let (asked, without) = asked_pages(pages, Some(&given));
+        let ids: Vec<_> = asked.iter().map(|page| page.id.as_str()).collect();
+        assert_eq!((ids, without), (vec!["a", "c"], 1));
     }
 }

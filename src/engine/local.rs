@@ -8,7 +8,7 @@ use super::{
     Ask, ChatError, Completion, Engine, EngineOptions, EngineSession, EngineStats, GenerateRequest,
     ModelIdentity, ModelRunner, Sampling, ScoreRequest, TokenId, Vocabulary,
 };
-use crate::kernels::{Cpu, InstructionSet, PAGE_TOKENS, Threads};
+use crate::kernels::{Cpu, InstructionSet, PAGE_TOKENS, Profile, Threads};
 use crate::model::{ChatRole, Decoder, Encoder, KvPool, ModelError, ModelParts, ModelSpec, View};
 
 /// Tokens that one step computes at most while prompts wait.
@@ -24,6 +24,8 @@ pub struct LoadOptions {
     /// As the user named the model.
     pub reference: String,
     pub threads: usize,
+    /// How the linear layers compute.
+    pub profile: Profile,
     /// Bytes for weights and the page pool together; half of what is available when not given.
     pub memory_bytes: Option<u64>,
     /// Bytes that the system has to spare.
@@ -76,7 +78,7 @@ pub fn start_engine(
         .min(parts.manifest.context_tokens.unwrap_or(32_768));
     let budget = options.memory_bytes.unwrap_or(options.available_bytes / 2);
     // Told before anything is packed: the system would kill the program half-way.
-    let expected = parts.weights.packed_bytes() as u64;
+    let expected = parts.weights.packed_bytes(options.profile) as u64;
     let per_token = spec.kv_bytes_per_token() as u64;
     let least = LEAST_POOL_TOKENS * per_token;
     if expected + least > budget {
@@ -90,7 +92,13 @@ pub fn start_engine(
         threads: Threads::new(options.threads),
         set: InstructionSet::detect(),
     });
-    let decoder = Decoder::load(spec.clone(), &parts.weights, context, Arc::clone(&cpu))?;
+    let decoder = Decoder::load(
+        spec.clone(),
+        &parts.weights,
+        context,
+        options.profile,
+        Arc::clone(&cpu),
+    )?;
     let weight_bytes = decoder.weight_bytes();
     let spare = budget.saturating_sub(weight_bytes as u64).max(least);
     let pool_tokens = usize::try_from(spare / per_token)
@@ -145,7 +153,7 @@ impl LocalModel {
         let identity = ModelIdentity {
             reference: options.reference.clone(),
             hash: parts.hash.clone(),
-            profile: "f32".into(),
+            profile: options.profile.name().into(),
             licence: manifest
                 .output_terms
                 .clone()

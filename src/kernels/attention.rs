@@ -277,7 +277,7 @@ fn run<const R: usize>(set: InstructionSet, tile: &Tile) {
     match set {
         // SAFETY: the set was found on this processor; the tile's pointers are valid for its first R rows.
         #[cfg(target_arch = "x86_64")]
-        InstructionSet::Avx512 => unsafe { avx512::<R>(tile) },
+        InstructionSet::Avx512 | InstructionSet::Avx512Vnni => unsafe { avx512::<R>(tile) },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
         InstructionSet::Avx2 => unsafe { avx2::<R>(tile) },

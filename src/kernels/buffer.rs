@@ -24,6 +24,8 @@ pub unsafe trait Plain: Copy + Send + Sync {}
 unsafe impl Plain for f32 {}
 // SAFETY: plain numbers.
 unsafe impl Plain for u16 {}
+// SAFETY: plain numbers.
+unsafe impl Plain for u8 {}
 
 impl<T: Plain> Buffer<T> {
     /// `len` zeroes.

@@ -452,6 +452,8 @@ pub enum InstructionSet {
     Portable,
     Avx2,
     Avx512,
+    /// AVX-512 with byte and word forms and VNNI.
+    Avx512Vnni,
 }
 
 impl InstructionSet {
@@ -461,9 +463,14 @@ impl InstructionSet {
         #[cfg(target_arch = "x86_64")]
         {
             if is_x86_feature_detected!("avx512f") {
-                return Self::Avx512;
+                let vnni =
+                    is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vnni");
+                return if vnni { Self::Avx512Vnni } else { Self::Avx512 };
             }
-            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            if is_x86_feature_detected!("avx2")
+                && is_x86_feature_detected!("fma")
+                && is_x86_feature_detected!("f16c")
+            {
                 return Self::Avx2;
             }
         }
@@ -473,7 +480,7 @@ impl InstructionSet {
     /// Every one that this processor has.
     #[must_use]
     pub fn available() -> Vec<Self> {
-        [Self::Portable, Self::Avx2, Self::Avx512]
+        [Self::Portable, Self::Avx2, Self::Avx512, Self::Avx512Vnni]
             .into_iter()
             .filter(|&set| set <= Self::detect())
             .collect()
@@ -486,6 +493,7 @@ impl InstructionSet {
             Self::Portable => "portable",
             Self::Avx2 => "avx2+fma",
             Self::Avx512 => "avx512f",
+            Self::Avx512Vnni => "avx512f+vnni",
         }
     }
 }
@@ -502,7 +510,8 @@ macro_rules! for_each_set {
         match $set {
             // SAFETY: the set was found on this processor; pointers are the caller's contract.
             #[cfg(target_arch = "x86_64")]
-            $crate::kernels::lanes::InstructionSet::Avx512 => unsafe { avx512($($argument),*) },
+            $crate::kernels::lanes::InstructionSet::Avx512
+            | $crate::kernels::lanes::InstructionSet::Avx512Vnni => unsafe { avx512($($argument),*) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             $crate::kernels::lanes::InstructionSet::Avx2 => unsafe { avx2($($argument),*) },

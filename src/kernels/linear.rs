@@ -1,6 +1,6 @@
-//! `y = x · Wᵀ + b` in profile `f32`.
+//! `y = x · Wᵀ + b`: in profile `f32` here, in profile `int8` next door.
 //!
-//! Weights are packed into panels of 32 output columns, `[panel][k][32]`, stored as f32 or bf16 (widened exactly). Every
+//! In profile `f32`, weights are packed into panels of 32 output columns, `[panel][k][32]`, stored as f32 or bf16 (widened exactly). Every
 //! output is one chain of fused multiply-adds over k in ascending order, whatever the tile, the number of rows, the thread
 //! or the instruction set: the numeric contract of the profile.
 
@@ -8,6 +8,7 @@ use half::bf16;
 
 use super::Threads;
 use super::buffer::Buffer;
+use super::int8::Int8Weights;
 use super::lanes::{InstructionSet, Lanes, for_each_set};
 
 const PANEL: usize = 32;
@@ -25,6 +26,27 @@ pub struct PackedLinear {
 enum Panels {
     F32(Buffer<f32>),
     Bf16(Buffer<u16>),
+    Int8(Int8Weights),
+}
+
+/// How the linear layers compute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// Weights as stored (f32 or bf16), f32 arithmetic.
+    F32,
+    /// Weights and activations in 8 bits, exact integer sums.
+    Int8,
+}
+
+impl Profile {
+    /// The name in run manifests and records.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Int8 => "int8",
+        }
+    }
 }
 
 /// One block of rows of a weight matrix as stored: `rows × k`, row-major.
@@ -35,7 +57,15 @@ pub enum Rows<'a> {
 }
 
 impl Rows<'_> {
-    fn len(&self) -> usize {
+    /// Number `i` in f32.
+    pub(super) fn at(&self, i: usize) -> f32 {
+        match self {
+            Self::F32(rows) => rows[i],
+            Self::Bf16(rows) => rows[i].to_f32(),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
         match self {
             Self::F32(rows) => rows.len(),
             Self::Bf16(rows) => rows.len(),
@@ -44,12 +74,13 @@ impl Rows<'_> {
 }
 
 impl PackedLinear {
-    /// Packs row blocks (for example q, k and v) one below the other. Stored as bf16 when every block is bf16.
+    /// Packs row blocks (for example q, k and v) one below the other. In profile `f32`, stored as bf16 when every block is
+    /// bf16.
     ///
     /// # Panics
     /// When a block is not a whole number of rows of length `k`, or the bias is not one number a row.
     #[must_use]
-    pub fn pack(blocks: &[Rows<'_>], k: usize, bias: Option<Vec<f32>>) -> Self {
+    pub fn pack(blocks: &[Rows<'_>], k: usize, bias: Option<Vec<f32>>, profile: Profile) -> Self {
         let n: usize = blocks.iter().map(|block| block.len() / k).sum();
         assert!(
             blocks.iter().all(|block| block.len() % k == 0),
@@ -59,6 +90,10 @@ impl PackedLinear {
             bias.as_ref().is_none_or(|bias| bias.len() == n),
             "one bias a row"
         );
+        if profile == Profile::Int8 {
+            let panels = Panels::Int8(Int8Weights::pack(blocks, k));
+            return Self { n, k, panels, bias };
+        }
         let size = n.div_ceil(PANEL) * k * PANEL;
         let place = |row: usize, j: usize| ((row / PANEL) * k + j) * PANEL + row % PANEL;
         let mut row = 0;
@@ -112,6 +147,7 @@ impl PackedLinear {
         match &self.panels {
             Panels::F32(p) => p.len() * 4,
             Panels::Bf16(p) => p.len() * 2,
+            Panels::Int8(weights) => weights.bytes(),
         }
     }
 
@@ -126,11 +162,17 @@ impl PackedLinear {
             self.n
         );
         let base = (row / PANEL) * self.k * PANEL + row % PANEL;
-        for (j, o) in out.iter_mut().enumerate() {
-            *o = match &self.panels {
-                Panels::F32(p) => p[base + j * PANEL],
-                Panels::Bf16(p) => f32::from_bits(u32::from(p[base + j * PANEL]) << 16),
-            };
+        let column = |j: usize| base + j * PANEL;
+        match &self.panels {
+            Panels::F32(p) => out
+                .iter_mut()
+                .enumerate()
+                .for_each(|(j, o)| *o = p[column(j)]),
+            Panels::Bf16(p) => out
+                .iter_mut()
+                .enumerate()
+                .for_each(|(j, o)| *o = f32::from_bits(u32::from(p[column(j)]) << 16)),
+            Panels::Int8(weights) => weights.copy_row(row, out),
         }
     }
 
@@ -145,6 +187,10 @@ impl PackedLinear {
             "x is m × k and y is m × n"
         );
         if m == 0 {
+            return;
+        }
+        if let Panels::Int8(weights) = &self.panels {
+            weights.forward(x, self.bias.as_deref(), y, threads, set);
             return;
         }
         let rows_per_block = (ROW_BLOCK_BYTES / (self.k * 4)).clamp(12, 384) / 12 * 12;
@@ -197,16 +243,17 @@ impl PackedLinear {
                 let w = p[panel * self.k * PANEL..].as_ptr();
                 for_each_set!(set, panel_bf16(w: *const u16, x: *const f32, bias: *const f32, y: *mut f32, shape: Shape));
             }
+            Panels::Int8(_) => unreachable!("int8 has its own loop"),
         }
     }
 }
 
 /// A base address that several threads write disjoint parts of.
-pub(super) struct Output(pub *mut f32);
+pub(super) struct Output<T = f32>(pub *mut T);
 // SAFETY: every user writes its own part only.
-unsafe impl Sync for Output {}
-impl Output {
-    pub(super) fn at(&self, offset: usize) -> *mut f32 {
+unsafe impl<T> Sync for Output<T> {}
+impl<T> Output<T> {
+    pub(super) fn at(&self, offset: usize) -> *mut T {
         // SAFETY: callers stay inside the slice that the pointer was made from.
         unsafe { self.0.add(offset) }
     }
@@ -369,11 +416,11 @@ mod tests {
                 for count in [1, 2] {
                     let threads = Threads::new(count);
                     let mut y = vec![f32::NAN; m * n];
-                    PackedLinear::pack(&[Rows::F32(&w)], k, Some(b.clone()))
+                    PackedLinear::pack(&[Rows::F32(&w)], k, Some(b.clone()), Profile::F32)
                         .forward(&x, &mut y, &threads, set);
                     assert_eq!(y, twin(&x, &w, Some(&b), k), "f32 {m} {n} {k} {set:?}");
                     y.fill(f32::NAN);
-                    PackedLinear::pack(&[Rows::Bf16(&half)], k, None)
+                    PackedLinear::pack(&[Rows::Bf16(&half)], k, None, Profile::F32)
                         .forward(&x, &mut y, &threads, set);
                     assert_eq!(y, twin(&x, &wide, None, k), "bf16 {m} {n} {k} {set:?}");
                 }
@@ -385,7 +432,7 @@ mod tests {
     fn blocks_stack_and_rows_read_back() {
         let (k, a, b) = (24, numbers("a", 24 * 5), numbers("b", 24 * 40));
         let stacked = [a.clone(), b.clone()].concat();
-        let packed = PackedLinear::pack(&[Rows::F32(&a), Rows::F32(&b)], k, None);
+        let packed = PackedLinear::pack(&[Rows::F32(&a), Rows::F32(&b)], k, None, Profile::F32);
         let mut row = vec![0.0; k];
         for i in [0, 4, 5, 31, 32, 44] {
             packed.copy_row(i, &mut row);

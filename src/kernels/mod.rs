@@ -4,6 +4,7 @@
 mod attention;
 mod buffer;
 mod elementwise;
+mod int8;
 mod lanes;
 mod linear;
 mod ops;
@@ -13,6 +14,6 @@ pub use attention::{AttentionShape, MAX_HEAD_DIM, PAGE_TOKENS, RopeTable, Span};
 pub use buffer::Buffer;
 pub use elementwise::{Activation, exp_in_place};
 pub use lanes::InstructionSet;
-pub use linear::{PackedLinear, Rows};
+pub use linear::{PackedLinear, Profile, Rows};
 pub use ops::{Attention, Cpu, Embedding, Gate, Linear, RmsNorm};
 pub use threads::Threads;

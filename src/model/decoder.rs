@@ -7,7 +7,7 @@ use candle_core::{Device, Result, Tensor};
 use super::{ModelSpec, Weights, WeightsError};
 use crate::kernels::{
     Attention, AttentionShape, Buffer, Cpu, Embedding, Gate, Linear, PAGE_TOKENS, PackedLinear,
-    RmsNorm, RopeTable, Span,
+    Profile, RmsNorm, RopeTable, Span,
 };
 
 /// Keys and values of every page of every layer: `[layer][page]` of the kernels' page layout.
@@ -100,12 +100,13 @@ impl Decoder {
         spec: ModelSpec,
         weights: &Weights,
         positions: usize,
+        profile: Profile,
         cpu: Arc<Cpu>,
     ) -> std::result::Result<Self, WeightsError> {
         let (h, d, ff) = (spec.hidden, spec.head_dim, spec.intermediate);
         let linear = |parts: &[(&str, usize)], k: usize, bias: bool| {
             Ok(Linear {
-                weights: Arc::new(weights.linear(parts, k, bias)?),
+                weights: Arc::new(weights.linear(parts, k, bias, profile)?),
                 cpu: Arc::clone(&cpu),
             })
         };
@@ -146,12 +147,14 @@ impl Decoder {
                 })
             })
             .collect::<std::result::Result<Vec<_>, WeightsError>>()?;
-        let embedding =
-            Arc::new(weights.linear(&[("model.embed_tokens", spec.vocab_size)], h, false)?);
+        // Rows of an embedding that is not also the head are only looked up: they stay as stored.
+        let stored = if spec.tied { profile } else { Profile::F32 };
+        let table = [("model.embed_tokens", spec.vocab_size)];
+        let embedding = Arc::new(weights.linear(&table, h, false, stored)?);
         let head = if spec.tied {
             Arc::clone(&embedding)
         } else {
-            Arc::new(weights.linear(&[("lm_head", spec.vocab_size)], h, false)?)
+            Arc::new(weights.linear(&[("lm_head", spec.vocab_size)], h, false, profile)?)
         };
         let norm = norm("model.norm")?;
         let rope = Arc::new(RopeTable::new(

@@ -9,7 +9,7 @@ use memmap2::Mmap;
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, Metadata};
 
-use crate::kernels::{PackedLinear, Rows};
+use crate::kernels::{PackedLinear, Profile, Rows};
 
 /// What is wrong with a weight file.
 #[derive(Debug, thiserror::Error)]
@@ -122,9 +122,10 @@ impl Weights {
         self.files.iter().map(|(_, map, _, _)| map.len()).sum()
     }
 
-    /// Bytes that the tensors take once packed: bf16 as it is, everything else as f32.
+    /// Bytes that the tensors take once packed, at most: in profile `f32` bf16 as it is and everything else as f32; in
+    /// profile `int8` matrices as codes and scales.
     #[must_use]
-    pub fn packed_bytes(&self) -> usize {
+    pub fn packed_bytes(&self, profile: Profile) -> usize {
         let tensors = self
             .files
             .iter()
@@ -132,7 +133,11 @@ impl Weights {
         tensors
             .map(|info| {
                 let numbers: usize = info.shape.iter().product();
-                numbers * if info.dtype == Dtype::BF16 { 2 } else { 4 }
+                match (profile, info.dtype) {
+                    (Profile::Int8, _) if info.shape.len() == 2 => numbers + numbers / 16,
+                    (_, Dtype::BF16) => numbers * 2,
+                    _ => numbers * 4,
+                }
             })
             .sum()
     }
@@ -193,6 +198,7 @@ impl Weights {
         parts: &[(&str, usize)],
         k: usize,
         bias: bool,
+        profile: Profile,
     ) -> Result<PackedLinear, WeightsError> {
         let tensors = parts
             .iter()
@@ -222,7 +228,7 @@ impl Weights {
         } else {
             None
         };
-        Ok(PackedLinear::pack(&blocks, k, biases))
+        Ok(PackedLinear::pack(&blocks, k, biases, profile))
     }
 
     /// The paths, for messages.

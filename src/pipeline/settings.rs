@@ -20,7 +20,7 @@ pub struct SupportSettings {
     pub channel: String,
     pub language: String,
     /// Turns of both sides together, an end being decided after an agent's turn: no end before `min_turns`, no turn
-    /// beyond `max_turns`.
+    /// beyond `max_turns`. The recipe's check sees to it that an even number lies between.
     pub min_turns: usize,
     pub max_turns: usize,
     /// Words one turn may have.

@@ -193,3 +193,110 @@ pub fn seen(conversation: &Conversation, sides: &Sides, settings: &SupportSettin
     }
     seen
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::engine::{Ask, ScriptedModel, Session};
+    use crate::knowledge::{Format, parse};
+    use crate::pipeline::{Assignment, Caller, NoLog, SupportContext, converse};
+    use crate::prompt::Pack;
+    use crate::record::{Outcome, Query, Tone};
+    use crate::rng::Stream;
+
+    fn assignment(slot: u64) -> Assignment {
+        let text = "# Returns\n\nYou can return most items within 30 days of delivery. A camera has 45 days for it.\n\n\
+                    Washing machines are collected from your home for a fee of £20. Refunds take 5 days after that.";
+        Assignment {
+            slot,
+            attempt: 0,
+            cell: Cell {
+                page: "returns".into(),
+                tone: Tone::Neutral,
+                style: [Style::Plain, Style::Typos][usize::try_from(slot % 2).unwrap()],
+                product: "camera".into(),
+                outcome: Outcome::ALL[usize::try_from(slot % 3).unwrap()],
+            },
+            case: Case {
+                name: "Ada".into(),
+                item: "camera".into(),
+                order_id: "LK-48213".into(),
+                order_date: "3 May".into(),
+                price: "£239".into(),
+            },
+            query: Query {
+                id: "returns/0".into(),
+                page: "returns".into(),
+                text: "How long do I have?".into(),
+            },
+            page: Arc::new(parse("returns", Format::Markdown, text)),
+        }
+    }
+
+    /// Asked again with the views that are rebuilt, the model says what it said: they are what it saw.
+    #[test]
+    fn what_is_rebuilt_is_what_was_seen() {
+        let model = ChatModel::Scripted(Arc::new(
+            ScriptedModel::parse("scripted:echo=0.1,long=0.1").unwrap(),
+        ));
+        let context = SupportContext {
+            caller: Caller::new(model.clone(), Arc::new(NoLog)),
+            prompts: Arc::new(Prompts::embedded(Pack::Compact)),
+            settings: Arc::new(SupportSettings::default()),
+            root: Stream::root(3),
+        };
+        let settings = &context.settings;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let (mut turns, mut decisions) = (0, 0);
+        for slot in 0..30 {
+            let assignment = assignment(slot);
+            let page = Arc::clone(&assignment.page);
+            let made = runtime.block_on(converse(&context, assignment)).unwrap();
+            let subject = Subject {
+                page: &page,
+                passages: &made.passages,
+                query: &made.query,
+                cell: &made.cell,
+                case: &made.case,
+            };
+            let sides = Sides::render(&context.prompts, settings, subject).unwrap();
+            for seen in seen(&made, &sides, settings) {
+                let Asked::Turn(role) = seen.asked else {
+                    decisions += 1;
+                    assert_eq!(seen.turn % 2, 0);
+                    assert_eq!(seen.view.messages.len(), seen.turn + 2);
+                    continue;
+                };
+                let turn = &made.turns[seen.turn];
+                let attempt = turn.rejected.len().min(1) as u64;
+                let draw = context.root.child(&made.id).child(role.name());
+                let ask = Ask {
+                    view: &seen.view,
+                    tail: None,
+                    max_new_tokens: settings.reply_tokens(role),
+                    sampling: settings.sampling(role),
+                    grammar: None,
+                    stop: &[],
+                    draw: draw.at(seen.turn as u64).at(attempt),
+                };
+                let again = runtime
+                    .block_on(model.reply(&Session::Scripted, ask))
+                    .unwrap();
+                let expected = match turn.rejected.last() {
+                    Some(last) if turn.text.is_empty() => &last.text,
+                    _ => &turn.text,
+                };
+                if turn.edits == 0 {
+                    assert_eq!(again.text.trim(), expected, "{} {}", made.id, seen.turn);
+                    turns += 1;
+                }
+            }
+        }
+        assert!(turns > 60 && decisions > 20, "{turns}, {decisions}");
+    }
+}

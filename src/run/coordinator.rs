@@ -10,6 +10,7 @@ use tokio::task::{JoinSet, LocalSet};
 use super::entry::{EntryRef, Failed, PageQueries};
 use super::event::{AttemptResult, Cancel, EventSink, Progress, RunEvent};
 use super::journal::Journal;
+use super::lock::RunLock;
 use super::plan::{Slot, query_of};
 use super::replay::{NO_QUERIES, Replay, SlotState};
 use super::store::{RunDir, RunError, RunWriter};
@@ -22,7 +23,7 @@ pub type SharedCallLog = Arc<dyn CallLog + Send + Sync>;
 /// Makes what a run is made of. What it gives may depend on its arguments only, never on when or beside what it is asked.
 /// Every model call goes through the [`SharedCallLog`] it was made with.
 pub trait Maker {
-    /// The questions of a page. Call keys begin with `q/<page>/`.
+    /// The questions of a page. Call keys are `q/<page>/<part>/<try>`.
     fn queries(&self, page: &str) -> impl Future<Output = Result<Vec<Query>, MakeError>>;
 
     /// The conversation of a place, this attempt; its verdict says whether it is kept. Call keys begin with
@@ -61,11 +62,13 @@ impl From<CallLogError> for MakeError {
 }
 
 /// How a session of a run ended.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Summary {
     pub dir: RunDir,
     pub end: End,
     pub progress: Progress,
+    /// Still held, so that what follows (an export) is this process's to write; drop it when that is done.
+    pub lock: RunLock,
 }
 
 /// Why a session of a run ended.
@@ -94,12 +97,14 @@ pub async fn carry_out<M: Maker + 'static>(
     events: EventSink,
     cancel: &Cancel,
 ) -> Result<Summary, RunError> {
+    // The first is dropped last: the journal is closed before another process may write it.
     let RunWriter {
+        lock,
         dir,
         journal,
         replay,
         ..
-    } = &writer;
+    } = writer;
     let spec = &dir.manifest().spec;
     let mut plan = super::Plan::new(spec, &dir.manifest().page_ids());
     let state = |slot: u64| replay.state(slot, spec.max_attempts);
@@ -126,9 +131,9 @@ pub async fn carry_out<M: Maker + 'static>(
     });
     let shared = Rc::new(Shared::new(
         maker,
-        dir,
-        Arc::clone(journal),
-        replay,
+        &dir,
+        Arc::clone(&journal),
+        &replay,
         Arc::clone(&events),
     ));
 
@@ -181,6 +186,7 @@ pub async fn carry_out<M: Maker + 'static>(
         end: result?,
         progress,
         dir: dir.clone(),
+        lock,
     })
 }
 

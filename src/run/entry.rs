@@ -27,6 +27,8 @@ pub enum Entry {
     Conversation(Box<Conversation>),
     /// An attempt that could not become a conversation.
     Failed(Failed),
+    /// Everything before this line is durable.
+    Synced,
 }
 
 /// The questions of a page.
@@ -65,6 +67,7 @@ pub(super) enum EntryRef<'a> {
     Queries(&'a PageQueries),
     Conversation(&'a Conversation),
     Failed(&'a Failed),
+    Synced,
 }
 
 /// One line: checksum of the JSON in eight hex digits, a space, the JSON, a line end.
@@ -123,6 +126,7 @@ mod tests {
             ),
             (Entry::Queries(queries.clone()), EntryRef::Queries(&queries)),
             (Entry::Failed(failed.clone()), EntryRef::Failed(&failed)),
+            (Entry::Synced, EntryRef::Synced),
             (
                 Entry::Start {
                     journal: 1,

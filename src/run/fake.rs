@@ -144,7 +144,7 @@ impl Maker for FakeMaker {
         for call in 0..2 {
             let reply = self
                 .fake
-                .say(&format!("q/{page}/{call}"), &self.calls)
+                .say(&format!("q/{page}/{call}/0"), &self.calls)
                 .await?;
             queries.push(Query {
                 id: format!("{page}/{call}"),

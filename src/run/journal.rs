@@ -23,7 +23,7 @@ pub enum JournalError {
         path: PathBuf,
         source: Arc<io::Error>,
     },
-    /// A line before the last is damaged. A crash cannot do that; the disk or an editor did.
+    /// A line that was durable is damaged. A crash cannot do that; the disk or an editor did.
     #[error("{}:{line}: damaged line", path.display())]
     Damaged { path: PathBuf, line: u64 },
     /// A sound line that this version does not understand.
@@ -42,12 +42,13 @@ pub enum JournalError {
     },
 }
 
-/// Reads a journal from its start, calling `each` with every entry and the byte its line begins at. A torn last line is
-/// as if it were not there: without its line end, or with a wrong checksum. A missing file is an empty journal. Returns the
-/// length of the sound part.
+/// Reads a journal from its start, calling `each` with every entry and the byte its line begins at. A torn tail is as if
+/// it were not there: from the first line without its line end or with a wrong checksum, unless a later
+/// [`Entry::Synced`] says that the line was durable once. A missing file is an empty journal. Returns the length of the
+/// sound part.
 ///
 /// # Errors
-/// When it cannot be read or an earlier line is damaged.
+/// When it cannot be read or a line that was durable is damaged.
 pub fn read_journal(path: &Path, mut each: impl FnMut(u64, Entry)) -> Result<u64, JournalError> {
     let failed = |source| JournalError::Read {
         path: path.to_owned(),
@@ -68,8 +69,7 @@ pub fn read_journal(path: &Path, mut each: impl FnMut(u64, Entry)) -> Result<u64
         };
         number += 1;
         let Some(json) = checked(whole) else {
-            let more = !reader.fill_buf().map_err(failed)?.is_empty();
-            return if more {
+            return if was_synced(&mut reader).map_err(failed)? {
                 Err(JournalError::Damaged {
                     path: path.to_owned(),
                     line: number,
@@ -81,6 +81,20 @@ pub fn read_journal(path: &Path, mut each: impl FnMut(u64, Entry)) -> Result<u64
         each(sound, parse(path, number, json)?);
         sound += length as u64;
     }
+}
+
+/// Whether a line that follows says that all before it is durable. After a power loss any line since the last of these may
+/// be torn, whichever the disk wrote first.
+fn was_synced(reader: &mut impl BufRead) -> io::Result<bool> {
+    let mark = to_line(EntryRef::Synced);
+    let mut line = Vec::new();
+    while reader.read_until(b'\n', &mut line)? > 0 {
+        if line == mark {
+            return Ok(true);
+        }
+        line.clear();
+    }
+    Ok(false)
 }
 
 /// Reads the entry whose line begins at a byte.
@@ -217,9 +231,10 @@ impl Journal {
     pub(super) fn append(&self, entry: EntryRef<'_>) -> Result<(), JournalError> {
         self.health()?;
         let sender = self.sender.as_ref().expect("open until dropped");
-        // The writer lives as long as the sender, so a send does not fail.
-        let _ = sender.send(Message::Line(to_line(entry)));
-        Ok(())
+        match sender.send(Message::Line(to_line(entry))) {
+            Ok(()) => Ok(()),
+            Err(_) => self.gone(),
+        }
     }
 
     /// Waits until everything appended so far is durable.
@@ -229,9 +244,18 @@ impl Journal {
     pub fn flush(&self) -> Result<(), JournalError> {
         let (done, wait) = sync_channel(1);
         let sender = self.sender.as_ref().expect("open until dropped");
-        if sender.send(Message::Flush(done)).is_ok() {
-            let _ = wait.recv();
+        if sender.send(Message::Flush(done)).is_err() || wait.recv().is_err() {
+            return self.gone();
         }
+        self.health()
+    }
+
+    /// The writer lives as long as the sender; where it does not, it has failed, whether it could say so or not.
+    fn gone(&self) -> Result<(), JournalError> {
+        self.failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_or_insert_with(|| Arc::new(io::Error::other("its writing thread has ended")));
         self.health()
     }
 
@@ -261,7 +285,7 @@ impl Drop for Journal {
 }
 
 /// The writer thread: whatever is waiting goes out in one write; durability follows on flush, on closing, and at the
-/// latest [`SYNC_EVERY`] after the first line that lacks it.
+/// latest [`SYNC_EVERY`] after the first line that lacks it, and a mark says so.
 fn write_all(
     mut sink: Box<dyn Sink>,
     receiver: &Receiver<Message>,
@@ -295,7 +319,10 @@ fn write_all(
             || !waiting.is_empty()
             || unsynced.is_some_and(|since| since.elapsed() >= SYNC_EVERY);
         if due && !failed && result.is_ok() && unsynced.take().is_some() {
-            result = sink.sync();
+            result = sink
+                .sync()
+                .and_then(|()| sink.write_all(&to_line(EntryRef::Synced)))
+                .and_then(|()| sink.flush());
         }
         if let Err(error) = result {
             failed = true;

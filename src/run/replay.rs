@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use std::time::Duration;
+
 use super::entry::{Entry, PageQueries};
 use super::journal::{JournalError, read_journal};
 use crate::pipeline::CallOutcome;
@@ -90,11 +92,22 @@ impl SlotHistory {
 }
 
 impl Replay {
-    /// Reads a journal.
+    /// Reads a journal. A reader that meets the next writer just as it cuts a torn tail off sees old and new bytes side by
+    /// side; so it looks again before it calls that damage.
     ///
     /// # Errors
-    /// When it cannot be read or is damaged before its last line.
+    /// When it cannot be read or is damaged before its torn tail.
     pub fn read(path: &Path) -> Result<Self, JournalError> {
+        match Self::read_once(path) {
+            Err(JournalError::Damaged { .. }) => {
+                std::thread::sleep(BEFORE_ANOTHER_LOOK);
+                Self::read_once(path)
+            }
+            result => result,
+        }
+    }
+
+    fn read_once(path: &Path) -> Result<Self, JournalError> {
         let mut replay = Self::default();
         replay.sound = read_journal(path, |at, entry| replay.take(at, entry))?;
         Ok(replay)
@@ -110,6 +123,15 @@ impl Replay {
             })
     }
 
+    /// Attempts that have come to an end, kept or not.
+    #[must_use]
+    pub fn attempts(&self) -> usize {
+        self.slots
+            .values()
+            .map(|history| history.attempts.len())
+            .sum()
+    }
+
     /// Whether nothing was ever written.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -119,14 +141,15 @@ impl Replay {
     /// The first line of a thing counts; the same line again changes nothing.
     fn take(&mut self, at: u64, entry: Entry) {
         match entry {
-            Entry::Start { .. } => {}
+            Entry::Start { .. } | Entry::Synced => {}
             Entry::Call { key, outcome } => {
                 if !self.is_settled(&key) {
                     self.calls.entry(key).or_insert(outcome);
                 }
             }
             Entry::Queries(queries) => {
-                self.forget(&format!("q/{}/", queries.page));
+                let page = queries.page.as_str();
+                self.forget(&format!("q/{page}/"), |key| page_of(key) == Some(page));
                 self.queries.entry(queries.page.clone()).or_insert(queries);
             }
             Entry::Conversation(conversation) => {
@@ -160,7 +183,7 @@ impl Replay {
             .attempts
             .entry(attempt)
             .or_insert(end);
-        self.forget(&format!("{}/", conversation_id(slot, attempt)));
+        self.forget(&format!("{}/", conversation_id(slot, attempt)), |_| true);
     }
 
     /// Whether a call belongs to a finished conversation.
@@ -180,12 +203,14 @@ impl Replay {
             .is_some_and(|history: &SlotHistory| history.attempts.contains_key(&attempt))
     }
 
-    fn forget(&mut self, prefix: &str) {
+    /// Drops the calls whose keys begin with `prefix`, if they are `meant`.
+    fn forget(&mut self, prefix: &str, meant: impl Fn(&str) -> bool) {
         let keys: Vec<String> = self
             .calls
             .range(prefix.to_owned()..)
             .map(|(key, _)| key)
             .take_while(|key| key.starts_with(prefix))
+            .filter(|key| meant(key))
             .cloned()
             .collect();
         for key in keys {
@@ -193,6 +218,14 @@ impl Replay {
         }
     }
 }
+
+/// The page whose queries a call is for: its key is `q/<page>/<part>/<try>`, and the page's id may hold slashes.
+fn page_of(key: &str) -> Option<&str> {
+    key.strip_prefix("q/")?.rsplitn(3, '/').nth(2)
+}
+
+/// How long a writer takes at most from cutting a tail off to having written over it, give or take a slow disk.
+const BEFORE_ANOTHER_LOOK: Duration = Duration::from_millis(50);
 
 /// The id of a conversation; its calls' keys begin with it.
 #[must_use]

@@ -9,8 +9,8 @@ use proptest::prelude::*;
 use super::fake::{Fake, exported, manifest, session, spec};
 use super::journal::Sink;
 use super::{
-    AttemptResult, End, Journal, JournalError, Manifest, RunDir, RunError, RunEvent, RunState,
-    RunWriter, SlotState, carry_out, nearest_run,
+    AttemptResult, End, Journal, JournalError, Manifest, Plan, RunDir, RunError, RunEvent,
+    RunState, RunWriter, SlotState, carry_out, nearest_run,
 };
 use crate::settings::{RunSpec, Stage};
 
@@ -236,7 +236,10 @@ fn status_counts_and_names_what_is_missing() {
             .collect::<Vec<_>>(),
         ["context", "echo", "no_queries"]
     );
+    let plan = Plan::new(&spec, &dir.manifest().page_ids()).slots(40);
     for missing in &status.shortfalls {
+        let place = &plan[usize::try_from(missing.slot).unwrap()];
+        assert_eq!((place.index, &place.cell), (missing.slot, &missing.cell));
         assert!(
             missing.cell.page == "empty" && missing.reasons == ["no_queries"]
                 || missing.reasons.len() == 2,
@@ -355,6 +358,83 @@ fn a_second_writer_is_refused_and_readers_are_not() {
     assert_eq!(
         reader.status(&reader.replay().unwrap()).state,
         RunState::Partial
+    );
+}
+
+#[test]
+fn the_lock_is_held_until_the_summary_is_done_with() {
+    let runs = tempfile::tempdir().unwrap();
+    let spec = spec("count = 4");
+    let writer = RunWriter::open(runs.path(), manifest(&spec)).unwrap();
+    let fake = Fake::default();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let summary = runtime
+        .block_on(carry_out(
+            writer,
+            |calls| fake.with(calls),
+            2,
+            super::no_events(),
+            &fake.cancel,
+        ))
+        .unwrap();
+    let open = || RunWriter::open(runs.path(), manifest(&spec));
+    assert!(matches!(open(), Err(RunError::Locked { .. })));
+    drop(summary.lock);
+    assert!(open().is_ok());
+}
+
+#[test]
+fn a_writer_removes_what_killed_ones_left() {
+    let runs = tempfile::tempdir().unwrap();
+    let spec = spec("count = 4");
+    let writer = RunWriter::open(runs.path(), manifest(&spec)).unwrap();
+    let path = writer.dir.path().to_owned();
+    drop(writer);
+    let names = |path: &Path| {
+        let mut names: Vec<_> = fs::read_dir(path)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    };
+    let before = names(&path);
+    for name in ["run.json.12.tmp", "messages.jsonl.4000000.tmp"] {
+        fs::write(path.join(name), "half").unwrap();
+    }
+    RunWriter::open(runs.path(), manifest(&spec)).unwrap();
+    assert_eq!(names(&path), before);
+}
+
+/// Lines that were not durable when the power went may be lost in any order; the run ends the same.
+#[test]
+fn a_hole_among_the_last_lines_changes_nothing() {
+    let spec = spec("count = 5");
+    let runs = tempfile::tempdir().unwrap();
+    let (dir, _) = session(runs.path(), &spec, &Fake::restless(1), 3).unwrap();
+    let path = dir.journal_path();
+    let whole = fs::read(&path).unwrap();
+    let mark = b" \"synced\"\n";
+    let ends = whole.windows(mark.len()).enumerate();
+    let ends: Vec<_> = ends
+        .filter(|(_, window)| window == mark)
+        .map(|(at, _)| at)
+        .collect();
+    let (last, earlier) = (ends[ends.len() - 1], ends[ends.len() - 2]);
+    let hole = |at: usize| {
+        let mut bytes = whole[..last - 8].to_vec();
+        bytes[at..at + 40].fill(0);
+        fs::write(&path, bytes).unwrap();
+        session(runs.path(), &spec, &Fake::restless(2), 3)
+    };
+    let (dir, _) = hole(usize::midpoint(earlier, last)).unwrap();
+    assert_eq!(exported(&dir), undisturbed(&spec));
+    let error = hole(earlier - 60).err().unwrap();
+    assert!(
+        matches!(error, RunError::Journal(JournalError::Damaged { .. })),
+        "{error}"
     );
 }
 

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::lock::Holder;
+use super::manifest::Manifest;
+use super::plan::Plan;
 use super::replay::{AttemptEnd, Replay, SlotState};
 use super::store::RunDir;
 use crate::record::Cell;
@@ -82,26 +84,7 @@ impl RunDir {
                 SlotState::Open { .. } => {}
             }
         }
-        let shortfalls = if without.is_empty() {
-            Vec::new()
-        } else {
-            let plan = self.plan();
-            let cell = |slot: u64| {
-                usize::try_from(slot)
-                    .ok()
-                    .map(|slot| plan[slot].cell.clone())
-            };
-            without
-                .into_iter()
-                .filter_map(|(slot, reasons)| {
-                    Some(Shortfall {
-                        slot,
-                        cell: cell(slot)?,
-                        reasons,
-                    })
-                })
-                .collect()
-        };
+        let shortfalls = shortfalls(manifest, without);
         let holder = self.holder();
         let open = spec.count - kept - exhausted;
         let (state, process) = match (open, holder) {
@@ -129,6 +112,26 @@ impl RunDir {
             demo: manifest.model.demo,
         }
     }
+}
+
+/// Looks places up in the plan, which is followed no further than the last of them. They come in plan order, each with why
+/// its attempts were turned down.
+fn shortfalls(manifest: &Manifest, places: Vec<(u64, Vec<String>)>) -> Vec<Shortfall> {
+    if places.is_empty() {
+        return Vec::new();
+    }
+    let mut plan = Plan::new(&manifest.spec, &manifest.page_ids());
+    places
+        .into_iter()
+        .map_while(|(slot, reasons)| {
+            let cell = plan.find(|place| place.index >= slot)?.cell;
+            Some(Shortfall {
+                slot,
+                cell,
+                reasons,
+            })
+        })
+        .collect()
 }
 
 fn reason(end: &AttemptEnd) -> Option<&String> {

@@ -7,8 +7,8 @@ use super::entry::{Entry, EntryRef, JOURNAL_VERSION, PageQueries};
 use super::journal::{Journal, JournalError, read_entry, read_journal};
 use super::lock::{Holder, LockError, RunLock};
 use super::manifest::{Manifest, PROGRAM, RUN_FILE, RUN_FORMAT, manifests_in};
-use super::plan::{Plan, Slot};
 use super::replay::{Replay, SlotState, as_conversation};
+use crate::fsio;
 use crate::record::{Conversation, Provenance};
 use crate::settings::Stage;
 
@@ -61,6 +61,8 @@ impl RunError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let text = match self {
+            Self::Io { source, .. } => io_hint(source),
+            Self::Journal(JournalError::Read { source, .. }) => io_hint(source),
             Self::NoRun { .. } => {
                 "name a run's folder, like runs/support-1a2b3c4d; `colloquy generate` makes one"
             }
@@ -70,16 +72,37 @@ impl RunError {
             Self::Locked { .. } => {
                 "`colloquy status` and `colloquy export` work meanwhile; wait for it, or stop it with Ctrl-C"
             }
-            Self::AnotherRun { .. } => "choose another --out folder, or move the old run away",
-            Self::Journal(JournalError::Damaged { .. }) => {
+            Self::AnotherRun { .. } => {
+                "put back what differs to go on with it, or let `colloquy generate` make a new run"
+            }
+            Self::NotAManifest { .. } => {
+                "the file was changed or its disk is failing; restore it from a copy, or move the folder away and make the run again"
+            }
+            Self::Journal(JournalError::Damaged { .. } | JournalError::Unreadable { .. }) => {
                 "the file was changed or its disk is failing; restore it from a copy, or delete the run and make it again"
             }
             Self::Journal(JournalError::Write { .. }) => {
                 "make room or fix permissions; the same command then goes on where it stopped"
             }
-            _ => return None,
+            Self::Fatal(_) => return None,
         };
         Some(text.into())
+    }
+}
+
+fn io_hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            "make room, then run the same command again; nothing finished is lost"
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "fix the permissions, or choose another place with --out"
+        }
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+            "a file stands where a folder is needed; move it away, or choose another --out"
+        }
+        io::ErrorKind::NotFound => "it was moved or deleted; check the path",
+        _ => "check the path and the disk",
     }
 }
 
@@ -127,7 +150,7 @@ impl RunDir {
     /// Where exports go when no other file is named.
     #[must_use]
     pub fn export_path(&self) -> PathBuf {
-        self.path.join("messages.jsonl")
+        self.path.join(EXPORT_FILE)
     }
 
     /// Reads the journal.
@@ -136,12 +159,6 @@ impl RunDir {
     /// When it cannot be read or is damaged.
     pub fn replay(&self) -> Result<Replay, RunError> {
         Ok(Replay::read(&self.journal_path())?)
-    }
-
-    /// The plan, as long as the run's `count`.
-    #[must_use]
-    pub fn plan(&self) -> Vec<Slot> {
-        Plan::new(&self.manifest.spec, &self.manifest.page_ids()).slots(self.manifest.spec.count)
     }
 
     /// What made the run's conversations.
@@ -236,6 +253,7 @@ impl RunDir {
 }
 
 const LOCK_FILE: &str = "lock";
+const EXPORT_FILE: &str = "messages.jsonl";
 
 /// A run opened for writing, by this process alone.
 pub struct RunWriter {
@@ -245,7 +263,7 @@ pub struct RunWriter {
     pub replay: Replay,
     /// Whether the folder was made just now.
     pub created: bool,
-    _lock: RunLock,
+    pub(super) lock: RunLock,
 }
 
 impl RunWriter {
@@ -280,6 +298,9 @@ impl RunWriter {
             LockError::Io(source) => RunError::io("lock", &lock_path, source),
         })?;
         let file = path.join(RUN_FILE);
+        for written_here in [&file, &path.join(EXPORT_FILE)] {
+            fsio::remove_leftovers(written_here);
+        }
         let created = !file.exists();
         let manifest = if created {
             manifest.write(&file)?;
@@ -310,14 +331,16 @@ impl RunWriter {
                 replay.queries.insert(queries.page.clone(), queries);
             }
             journal.flush()?;
-            sync_folders(&[&journal_folder, &dir.path, runs]);
+            for folder in [&journal_folder, &dir.path, runs] {
+                fsio::sync_folder(folder);
+            }
         }
         Ok(Self {
             dir,
             journal: Arc::new(journal),
             replay,
             created,
-            _lock: lock,
+            lock,
         })
     }
 
@@ -343,13 +366,6 @@ fn brought_up_to_date(old: Manifest, new: Manifest, path: &Path) -> Result<Manif
             path: path.to_owned(),
             changed,
         })
-    }
-}
-
-/// Names of new files are made durable where the system can; where it cannot, a lost one is made again.
-fn sync_folders(folders: &[&Path]) {
-    for folder in folders {
-        let _ = File::open(folder).and_then(|folder| folder.sync_all());
     }
 }
 

@@ -159,11 +159,7 @@ const KEYS: &[Key] = &[
         Kind::Whole,
         Part::Conversations,
     ),
-    key(
-        "conversation.passage_tokens",
-        Kind::Whole,
-        Part::Conversations,
-    ),
+    key("conversation.passage_tokens", Kind::Whole, Part::Both),
     key(
         "sampling.customer.temperature",
         Kind::Number,

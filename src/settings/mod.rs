@@ -25,7 +25,7 @@ pub use keys::{Key, Keys, Kind, Part, Stage, diff_keys, known_keys};
 pub use layers::Overrides;
 pub use origin::Origin;
 pub use recipe::RecipeFile;
-pub use resolve::{ResolvedKey, Settings, resolve};
+pub use resolve::{ResolvedKey, Settings, check_limit, resolve};
 pub use shares::{ShareName, Shares};
 pub use source::{EMBEDDED, Embedded, RecipeText, starter};
 pub use spec::{

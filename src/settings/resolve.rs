@@ -125,7 +125,20 @@ pub fn resolve(
             .clone()
             .unwrap_or_else(|| PathBuf::from("runs")),
     };
-    if overrides.limit == Some(0) {
+    check_limit(overrides.limit)?;
+    let origins = known_keys()
+        .iter()
+        .map(|key| (key.path, layered.origin(key.path)))
+        .collect();
+    Ok(Settings { spec, origins })
+}
+
+/// Whether a `--limit` makes sense.
+///
+/// # Errors
+/// When it lets nothing be made.
+pub fn check_limit(limit: Option<u64>) -> Result<(), SettingsError> {
+    if limit == Some(0) {
         return Err(SettingsError::value(
             Origin::Flag("--limit".into()),
             "limit",
@@ -134,11 +147,7 @@ pub fn resolve(
             None,
         ));
     }
-    let origins = known_keys()
-        .iter()
-        .map(|key| (key.path, layered.origin(key.path)))
-        .collect();
-    Ok(Settings { spec, origins })
+    Ok(())
 }
 
 const TONES: &[(&str, f64)] = &[("neutral", 0.5), ("cheerful", 0.25), ("annoyed", 0.25)];
@@ -285,6 +294,21 @@ impl Decide<'_> {
                 "conversation.min_turns",
                 &rules.min_turns.to_string(),
                 &expected,
+            ));
+        }
+        if rules.min_turns.next_multiple_of(2) > rules.max_turns {
+            // Both are odd, and the same.
+            let most = rules.max_turns - 1;
+            return Err(SettingsError::value(
+                self.layered.origin("conversation.min_turns"),
+                "conversation.min_turns",
+                rules.min_turns.to_string(),
+                &format!("at most {most}"),
+                Some(format!(
+                    "a conversation ends after an agent's turn, so after an even number of turns; conversation.min_turns = {} \
+                     and conversation.max_turns = {} leave none",
+                    rules.min_turns, rules.max_turns
+                )),
             ));
         }
         Ok(rules)

@@ -383,6 +383,10 @@ fn bad_values_say_what_where_and_what_was_expected() {
             "shop/mine.toml:2:14: `conversation.min_turns` is 20; expected at most conversation.max_turns, which is 12",
         ),
         (
+            "conversation.min_turns = 3\nconversation.max_turns = 3",
+            "shop/mine.toml:2:14: `conversation.min_turns` is 3; expected at most 2",
+        ),
+        (
             "plan.cross = ['tone', 'stile']",
             "shop/mine.toml:2:6: `plan.cross` is the unknown name \"stile\"; expected one of page, tone, style, product, outcome",
         ),
@@ -434,6 +438,30 @@ fn bad_values_say_what_where_and_what_was_expected() {
         message.starts_with("shop/mine.toml:2:1: duplicate key"),
         "{message}"
     );
+}
+
+#[test]
+fn an_odd_number_of_turns_alone_is_refused() {
+    let rules = |min: u32, max: u32| {
+        format!("model = 'm'\n[conversation]\nmin_turns = {min}\nmax_turns = {max}")
+    };
+    let (_, hint) = refused(&rules(5, 5), &Overrides::default());
+    assert!(hint.unwrap().contains("even number of turns"));
+    for (min, max) in [(4, 4), (3, 4), (4, 5), (1, 2)] {
+        assert_eq!(resolved(&rules(min, max)).conversation.min_turns, min);
+    }
+}
+
+#[test]
+fn how_much_of_a_page_is_seen_shapes_both_stages() {
+    let spec = resolved("model = 'm'\nconversation.passage_tokens = 600");
+    for stage in [Stage::Queries, Stage::Conversations] {
+        assert_eq!(
+            spec.content_keys(stage)["conversation.passage_tokens"],
+            600,
+            "{stage}"
+        );
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use colloquy::engine::{Engine, EngineOptions, ModelRunner, Vocabulary};
-use colloquy::kernels::{Cpu, InstructionSet, Threads};
+use colloquy::kernels::{Cpu, InstructionSet, Profile, Threads};
 use colloquy::model::{Decoder, KvPool, ModelSpec, Weights};
 
 pub fn fixture(name: &str) -> PathBuf {
@@ -30,6 +30,7 @@ pub struct Setup {
     pub pages: usize,
     pub reuse: bool,
     pub set: InstructionSet,
+    pub profile: Profile,
 }
 
 impl Default for Setup {
@@ -40,6 +41,7 @@ impl Default for Setup {
             pages: 256,
             reuse: true,
             set: InstructionSet::detect(),
+            profile: Profile::F32,
         }
     }
 }
@@ -73,6 +75,7 @@ pub fn engine_with(name: &str, setup: Setup, change: impl FnOnce(&mut ModelSpec)
         spec,
         &Weights::open(&files).unwrap(),
         positions,
+        setup.profile,
         Arc::clone(&cpu),
     )
     .unwrap();

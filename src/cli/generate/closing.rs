@@ -1,0 +1,211 @@
+use std::fmt::Write;
+
+use console::Style;
+
+use crate::cli::failure::Failure;
+use crate::cli::talk::{self, grouped};
+use crate::cli::workshop::Workshop;
+use crate::progress::clock;
+use crate::record::{Conversation, Outcome};
+use crate::run::{End, Replay, RunDir, Status};
+
+/// Kept conversations among which one that came out otherwise is looked for.
+const LOOKED_AT: usize = 200;
+
+/// What a session has come to.
+pub struct Session<'a> {
+    pub dir: &'a RunDir,
+    pub replay: &'a Replay,
+    pub status: &'a Status,
+    pub end: End,
+    /// Of the export.
+    pub rows: u64,
+    pub seconds: f64,
+    /// Whether everything was there before.
+    pub nothing_new: bool,
+}
+
+/// What is said at the end: what there is now, what is missing, and two conversations to look at.
+pub fn closing(workshop: &Workshop, session: &Session) -> Result<String, Failure> {
+    let Session {
+        dir, status, end, ..
+    } = *session;
+    let mut text = String::new();
+    let done = end != End::Interrupted;
+    let mark = Style::new()
+        .fg(if done {
+            console::Color::Green
+        } else {
+            console::Color::Yellow
+        })
+        .bold();
+    let replaced: u64 = status.rejected.values().sum();
+    let reasons: Vec<String> = status
+        .rejected
+        .iter()
+        .map(|(reason, n)| format!("{n} {}", reason.replace('_', " ")))
+        .collect();
+    let turned_down = match replaced {
+        0 => String::new(),
+        n => format!(", {n} turned down ({})", reasons.join(", ")),
+    };
+    let time = time(
+        end,
+        session.nothing_new,
+        session.seconds,
+        workshop.spec.places(),
+    );
+    let _ = writeln!(
+        text,
+        "{} {} kept{turned_down} {time} → {}  {} rows in {}",
+        mark.apply_to(if done { "✔" } else { "…" }),
+        grouped(status.kept),
+        dir.path().display(),
+        session.rows,
+        dir.export_path()
+            .strip_prefix(dir.path())
+            .unwrap_or(&dir.export_path())
+            .display(),
+    );
+    if !status.shortfalls.is_empty() {
+        let _ = writeln!(
+            text,
+            "{} places stayed empty after {} tries each:",
+            status.shortfalls.len(),
+            workshop.spec.max_attempts
+        );
+        for shortfall in status.shortfalls.iter().take(5) {
+            let cell = &shortfall.cell;
+            let _ = writeln!(
+                text,
+                "  {} · {} · {} · {} › {}: {}",
+                cell.tone,
+                cell.style,
+                cell.product,
+                cell.page,
+                cell.outcome,
+                shortfall.reasons.join(", ")
+            );
+        }
+        if status.shortfalls.len() > 5 {
+            let _ = writeln!(
+                text,
+                "  … `colloquy status {}` names them all",
+                dir.path().display()
+            );
+        }
+    }
+    for conversation in samples(dir.kept(session.replay)?)? {
+        let page = workshop
+            .pages
+            .get(&conversation.cell.page)
+            .map(AsRef::as_ref);
+        text.push_str(&talk::block(&conversation, page, talk::width()));
+    }
+    let identity = workshop.model.identity();
+    if identity.demo {
+        let _ = writeln!(
+            text,
+            "Demo data: rows are marked `demo`. For real data: `colloquy init DIR`, then name a model in its recipe."
+        );
+    } else {
+        let _ = writeln!(text, "Terms of the model's output: {}", identity.licence);
+    }
+    Ok(text)
+}
+
+/// How long it took, or that there was nothing to do among so many `places`.
+fn time(end: End, nothing_new: bool, seconds: f64, places: u64) -> String {
+    match end {
+        End::Complete if nothing_new => "already complete".to_owned(),
+        End::Limit if nothing_new => format!("nothing to do within --limit {places}"),
+        _ => format!("in {}", clock(seconds)),
+    }
+}
+
+/// Two that differ, where there are two: the first, and one that came out otherwise or else the second.
+fn samples<E>(kept: impl Iterator<Item = Result<Conversation, E>>) -> Result<Vec<Conversation>, E> {
+    let mut samples: Vec<Conversation> = Vec::new();
+    for conversation in kept.take(LOOKED_AT) {
+        let conversation = conversation?;
+        let otherwise = conversation.outcome != Some(Outcome::Resolved);
+        if samples.len() < 2 {
+            samples.push(conversation);
+        } else if otherwise {
+            samples[1] = conversation;
+        }
+        if samples.len() == 2 && samples[1].outcome != Some(Outcome::Resolved) {
+            break;
+        }
+    }
+    Ok(samples)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Case, Cell, EndReason, Style, Tone, Verdict};
+
+    fn conversation(slot: u64, outcome: Outcome) -> Conversation {
+        Conversation {
+            id: format!("c/{slot}/0"),
+            slot,
+            attempt: 0,
+            cell: Cell {
+                page: "returns".into(),
+                tone: Tone::Neutral,
+                style: Style::Plain,
+                product: "kettle".into(),
+                outcome,
+            },
+            case: Case {
+                name: "Ada".into(),
+                item: "kettle".into(),
+                order_id: "LK-10000".into(),
+                order_date: "1 May".into(),
+                price: "£20".into(),
+            },
+            query_id: "returns/0".into(),
+            query: "How long?".into(),
+            passages: Vec::new(),
+            turns: Vec::new(),
+            outcome: Some(outcome),
+            end_reason: EndReason::Customer,
+            verdict: Verdict::Keep,
+        }
+    }
+
+    #[test]
+    fn two_are_shown_where_two_are_kept() {
+        use Outcome::{Abandoned, Resolved, Unresolved};
+        let cases: [(&[Outcome], &[u64]); 6] = [
+            (&[], &[]),
+            (&[Resolved], &[0]),
+            (&[Resolved, Resolved, Resolved], &[0, 1]),
+            (&[Resolved, Resolved, Unresolved, Abandoned], &[0, 2]),
+            (&[Unresolved, Resolved, Resolved], &[0, 1]),
+            (&[Abandoned, Unresolved], &[0, 1]),
+        ];
+        for (outcomes, expected) in cases {
+            let kept = outcomes
+                .iter()
+                .zip(0..)
+                .map(|(outcome, slot)| Ok::<_, ()>(conversation(slot, *outcome)));
+            let slots: Vec<u64> = samples(kept).unwrap().iter().map(|c| c.slot).collect();
+            assert_eq!(slots, expected, "{outcomes:?}");
+        }
+        assert!(samples([Err(())].into_iter()).is_err());
+    }
+
+    #[test]
+    fn a_limit_that_is_reached_is_not_the_whole() {
+        assert_eq!(time(End::Complete, true, 1.0, 24), "already complete");
+        assert_eq!(
+            time(End::Limit, true, 1.0, 3),
+            "nothing to do within --limit 3"
+        );
+        for end in [End::Complete, End::Limit, End::Interrupted] {
+            assert!(time(end, end == End::Interrupted, 1.0, 3).starts_with("in "));
+        }
+    }
+}

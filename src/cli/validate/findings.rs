@@ -1,0 +1,221 @@
+//! What `validate` found out, as JSON and as text.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use console::Style;
+use serde_json::{Map, Value, json};
+
+use crate::cli::talk::grouped;
+use crate::prompt::{Pack, Sample};
+use crate::settings::{Axis, Settings};
+
+/// Values of an axis that the text lists; more are summed up.
+const LISTED: usize = 10;
+/// What was found out.
+pub struct Findings {
+    pub recipe: String,
+    pub settings: Settings,
+    pub pages: usize,
+    pub plan: PlanFigures,
+    pub pack: Pack,
+    pub samples: Vec<Sample>,
+    pub model: Result<ModelFigures, String>,
+    /// What can never be made, and why.
+    pub impossible: Vec<String>,
+    pub notes: Vec<String>,
+}
+
+pub struct PlanFigures {
+    pub places: u64,
+    /// By axis, in the order of a cell's fields: how many places have each value.
+    pub marginals: Vec<(Axis, BTreeMap<String, u64>)>,
+}
+
+/// Worst cases in tokens, against what the model holds.
+pub struct ModelFigures {
+    pub demo: bool,
+    pub licence: String,
+    pub context: usize,
+    pub views: Vec<ViewFigures>,
+}
+
+pub struct ViewFigures {
+    pub name: &'static str,
+    /// Without any turn.
+    pub fixed: usize,
+    /// With every turn at its longest; none for a prompt without turns.
+    pub worst: Option<usize>,
+    /// Turns of full length that the context holds.
+    pub turns: Option<usize>,
+}
+
+impl Findings {
+    pub fn to_json(&self) -> Value {
+        let settings: Vec<Value> = self
+            .settings
+            .entries()
+            .into_iter()
+            .map(|entry| json!({ "key": entry.path, "value": entry.value, "source": entry.origin.to_string() }))
+            .collect();
+        let marginals: Map<String, Value> = self
+            .plan
+            .marginals
+            .iter()
+            .map(|(axis, counts)| (axis.name().to_owned(), json!(counts)))
+            .collect();
+        let samples: Vec<Value> = self
+            .samples
+            .iter()
+            .map(|sample| json!({ "template": sample.template.file(), "text": sample.text }))
+            .collect();
+        let model = match &self.model {
+            Err(reason) => json!({ "available": false, "reason": reason }),
+            Ok(model) => {
+                let views: Vec<Value> = model
+                    .views
+                    .iter()
+                    .map(|view| json!({ "view": view.name, "fixed_tokens": view.fixed, "worst_case_tokens": view.worst, "turns_that_fit": view.turns }))
+                    .collect();
+                json!({ "available": true, "demo": model.demo, "output_terms": model.licence, "context_tokens": model.context, "views": views })
+            }
+        };
+        json!({
+            "recipe": self.recipe,
+            "ok": self.impossible.is_empty(),
+            "settings": settings,
+            "pages": self.pages,
+            "plan": { "places": self.plan.places, "marginals": marginals },
+            "prompts": { "pack": self.pack.name(), "samples": samples },
+            "model": model,
+            "impossible": self.impossible,
+            "notes": self.notes,
+        })
+    }
+
+    pub fn to_text(&self) -> String {
+        let (bold, dim) = (Style::new().bold(), Style::new().dim());
+        let mut text = format!(
+            "{}\n",
+            bold.apply_to(format!("settings of {}", self.recipe))
+        );
+        for entry in self.settings.entries() {
+            let _ = writeln!(
+                text,
+                "  {:<38} {:<28} {}",
+                entry.path,
+                readable(&entry.value),
+                dim.apply_to(entry.origin)
+            );
+        }
+        let plan = format!(
+            "plan of {} conversations over {} pages",
+            grouped(self.plan.places),
+            self.pages
+        );
+        let _ = writeln!(text, "{}", bold.apply_to(plan));
+        for (axis, counts) in &self.plan.marginals {
+            let _ = writeln!(text, "  {:<8} {}", axis.name(), summed(counts));
+        }
+        let prompts = format!("prompts, pack {}, with sample data", self.pack.name());
+        let _ = writeln!(text, "{}", bold.apply_to(prompts));
+        for sample in &self.samples {
+            let _ = writeln!(
+                text,
+                "{}",
+                dim.apply_to(format!("── {}", sample.template.file()))
+            );
+            let _ = writeln!(text, "{}", sample.text.trim_start_matches('\n'));
+        }
+        match &self.model {
+            Err(reason) => {
+                let _ = writeln!(
+                    text,
+                    "{}",
+                    bold.apply_to("model not available here, so lengths were not checked")
+                );
+                let _ = writeln!(text, "  {reason}");
+            }
+            Ok(model) => self.lengths(model, &mut text),
+        }
+        for note in &self.notes {
+            let _ = writeln!(text, "note: {note}");
+        }
+        for impossible in &self.impossible {
+            let _ = writeln!(text, "impossible: {impossible}");
+        }
+        if self.impossible.is_empty() {
+            let _ = writeln!(text, "{} is in order", self.recipe);
+        }
+        text
+    }
+
+    fn lengths(&self, model: &ModelFigures, text: &mut String) {
+        let bold = Style::new().bold();
+        let head = format!(
+            "model {}: {} tokens of context, output terms: {}",
+            self.settings.spec.model,
+            grouped(model.context as u64),
+            model.licence
+        );
+        let _ = writeln!(text, "{}", bold.apply_to(head));
+        let max_turns = self.settings.spec.conversation.max_turns as usize;
+        for view in &model.views {
+            let turns = match (view.worst, view.turns) {
+                (Some(worst), Some(turns)) => format!(
+                    ", {} at the longest; {} of {max_turns} turns fit at full length",
+                    grouped(worst as u64),
+                    turns.min(max_turns)
+                ),
+                _ => String::new(),
+            };
+            let _ = writeln!(
+                text,
+                "  {:<10} {} tokens to begin with{turns}",
+                view.name,
+                grouped(view.fixed as u64)
+            );
+        }
+        if model.demo {
+            let _ = writeln!(text, "  demo: for trying the pipeline, not for training");
+        }
+    }
+}
+
+/// A value on one line.
+fn readable(value: &Value) -> String {
+    match value {
+        Value::Null => "–".into(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) if items.is_empty() => "none".into(),
+        Value::Array(items) => items.iter().map(readable).collect::<Vec<_>>().join(", "),
+        Value::Object(entries) => entries
+            .iter()
+            .map(|(name, share)| format!("{name} {share}"))
+            .collect::<Vec<_>>()
+            .join(", "),
+        other => other.to_string(),
+    }
+}
+
+/// How often each value comes.
+fn summed(counts: &BTreeMap<String, u64>) -> String {
+    if counts.len() <= LISTED {
+        let each: Vec<String> = counts
+            .iter()
+            .map(|(name, n)| format!("{name} {}", grouped(*n)))
+            .collect();
+        return each.join(" · ");
+    }
+    let (least, most) = (counts.values().min(), counts.values().max());
+    let (least, most) = (
+        least.copied().unwrap_or(0),
+        most.copied().unwrap_or_default(),
+    );
+    let times = if least == most {
+        grouped(least)
+    } else {
+        format!("{} to {}", grouped(least), grouped(most))
+    };
+    format!("{} values, {times} each", counts.len())
+}
