@@ -1,5 +1,7 @@
 //! The commands as their user meets them: what they do and what they say.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
 mod program;
 
 use std::fs;
@@ -355,20 +357,15 @@ fn validate_tells_everything() {
         "few.jsonl",
         "{\"page\": \"returns\", \"text\": \"How long?\"}\n",
     );
-    let refused = place.fails(
-        &[
-            "validate",
-            "--model",
-            "scripted",
-            "--set",
-            "queries.from=few.jsonl",
-        ],
-        78,
-    );
-    assert!(
-        refused.contains("23 things") && refused.contains("no question for it"),
-        "{refused}"
-    );
+    let few = place.ok(&[
+        "validate",
+        "--model",
+        "scripted",
+        "--set",
+        "queries.from=few.jsonl",
+    ]);
+    let told = "23 of 24 pages have no question";
+    assert!(few.out.contains(told) || few.err.contains(told), "{few:#?}");
     let refused = place.fails(
         &[
             "validate",

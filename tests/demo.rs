@@ -99,7 +99,7 @@ fn decisions_do_not_depend_on_what_was_asked_before_and_leave_the_view_alone() {
         Vec::new(),
     );
     let words = ["CONTINUE", "RESOLVED", "UNRESOLVED", "ABANDONED"];
-    let tail = "\nStatus: CONTINUE, RESOLVED, UNRESOLVED or ABANDONED?";
+    let tail = "Status: CONTINUE, RESOLVED, UNRESOLVED or ABANDONED?";
     block_on(async {
         let session = model.open(&[300]).await.unwrap();
         let first = model.choose(&session, &view, tail, &words).await.unwrap();

@@ -1,5 +1,6 @@
 //! Runs that survive: killed at any moment, even in the middle of a write, a run ends with the bytes it would have had.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 #![cfg(unix)]
 
 mod program;
@@ -221,7 +222,12 @@ fn a_wish_to_stop_is_heard_when_all_is_done() {
     let mut child = command.spawn().unwrap();
     // It prints, and waits for a reader that does not come.
     let mut first = [0];
-    child.stdout.as_mut().unwrap().read_exact(&mut first).unwrap();
+    child
+        .stdout
+        .as_mut()
+        .unwrap()
+        .read_exact(&mut first)
+        .unwrap();
     assert_eq!(place.path("tmp").read_dir().unwrap().count(), 1);
     interrupt(&child);
     let since = Instant::now();

@@ -1,5 +1,7 @@
 //! What can be learnt of a model from the command line: its facts, and how likely it finds a text.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
 mod program;
 
 use std::fs;

@@ -1,5 +1,7 @@
 //! The shipped help pages keep what they promise: long enough, and full of facts that can be checked.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
 mod program;
 
 use std::path::{Path, PathBuf};

@@ -1,6 +1,8 @@
 //! What the program refuses: one error each, with what, where, what was expected and a hint; a documented exit code; never a
 //! panic, and nothing half-written.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
 mod program;
 
 use std::fs;

@@ -32,9 +32,18 @@ use clap::Parser;
 use args::{Cli, Command, ModelsCommand};
 use failure::Failure;
 
+use crate::settings::{self, Environment};
+
 /// Reads the command line, does what it says, and tells how that went.
 #[must_use]
 pub fn main() -> ExitCode {
+    if Environment::from_process()
+        .get(settings::env::NO_COLOR)
+        .is_some()
+    {
+        console::set_colors_enabled(false);
+        console::set_colors_enabled_stderr(false);
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

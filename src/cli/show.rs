@@ -369,28 +369,24 @@ impl Prompt {
     fn to_text(&self) -> String {
         let bold = Style::new().bold();
         let head = format!("── turn {} · {}", self.seen.turn, self.asked());
-        match &self.encoded {
-            Some(encoded) => {
-                let ids: Vec<String> = encoded.ids.iter().map(ToString::to_string).collect();
-                format!(
-                    "{} · {} tokens, {} of them as the model wrote them\n{}\nids: {}\n",
-                    bold.apply_to(head),
-                    ids.len(),
-                    encoded.own_tokens,
-                    encoded.text,
-                    ids.join(" ")
-                )
-            }
-            None => {
-                let mut text = format!("{} · messages\n", bold.apply_to(head));
-                for Message { role, content, .. } in &self.seen.view.messages {
-                    let _ = writeln!(text, "[{}] {content}", role.name());
-                }
-                if let Some(tail) = &self.seen.tail {
-                    let _ = writeln!(text, "[joined for this call] {}", tail.trim_start());
-                }
-                text
-            }
+        if let Some(encoded) = &self.encoded {
+            let ids: Vec<String> = encoded.ids.iter().map(ToString::to_string).collect();
+            return format!(
+                "{} · {} tokens, {} of them as the model wrote them\n{}\nids: {}\n",
+                bold.apply_to(head),
+                ids.len(),
+                encoded.own_tokens,
+                encoded.text,
+                ids.join(" ")
+            );
         }
+        let mut text = format!("{} · messages\n", bold.apply_to(head));
+        for Message { role, content, .. } in &self.seen.view.messages {
+            let _ = writeln!(text, "[{}] {content}", role.name());
+        }
+        if let Some(tail) = &self.seen.tail {
+            let _ = writeln!(text, "[joined for this call] {}", tail.trim_start());
+        }
+        text
     }
 }

@@ -11,10 +11,10 @@ use super::args::ValidateArgs;
 use super::failure::{Code, Failure};
 use super::maker::{query_settings, support_settings};
 use super::talk::grouped;
-use super::workshop::{Workshop, load_pages, read_settings};
+use super::workshop::{Workshop, asked_pages, load_pages, read_settings, unasked_note};
 use crate::engine::ChatModel;
 use crate::knowledge::{Pages, choose_passages, chunks};
-use crate::pipeline::{GivenQuery, Sides, Subject, exchange_tokens, read_queries};
+use crate::pipeline::{Sides, Subject, exchange_tokens, read_queries};
 use crate::prompt::{Pack, PassageVar, Prompts, QueriesVars};
 use crate::record::Page;
 use crate::run::{Plan, Slot};
@@ -35,6 +35,7 @@ pub fn run(args: &ValidateArgs) -> Result<ExitCode, Failure> {
         .as_deref()
         .map(|path| read_queries(path, &pages))
         .transpose()?;
+    let (pages, unasked) = asked_pages(pages, given.as_deref());
     // Pages and questions are there; what is still missing is the model.
     let workshop = match Workshop::open(spec.clone()) {
         Ok(workshop) => Ok(workshop),
@@ -42,8 +43,11 @@ pub fn run(args: &ValidateArgs) -> Result<ExitCode, Failure> {
         Err(failure) => return Err(failure),
     };
     let slots = places(&spec, &pages);
-    let mut impossible = impossible(&spec, &pages, given.as_deref());
+    let mut impossible = Vec::new();
     let mut notes: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    if unasked > 0 {
+        notes.push(unasked_note(unasked, pages.len()));
+    }
     notes.extend(remarks(&spec, &slots, &pages));
     let (pack, samples, model) = match &workshop {
         Ok(workshop) => {
@@ -144,34 +148,6 @@ fn figures(spec: &RunSpec, slots: &[Slot], pages: &[Page]) -> PlanFigures {
         places: slots.len() as u64,
         marginals: Axis::ALL.iter().copied().map(marginal).collect(),
     }
-}
-
-/// What no model could make.
-fn impossible(spec: &RunSpec, pages: &[Page], given: Option<&[GivenQuery]>) -> Vec<String> {
-    let mut found = Vec::new();
-    let rules = &spec.conversation;
-    // A conversation ends after an agent's turn, so after an even number of turns.
-    let most = rules.max_turns / 2 * 2;
-    if rules.min_turns > most {
-        found.push(format!(
-            "any conversation: it ends after an agent's turn, so after {most} turns at most with conversation.max_turns = {}, \
-             and conversation.min_turns = {} asks for more",
-            rules.max_turns, rules.min_turns
-        ));
-    }
-    if let (Some(given), Some(file)) = (given, &spec.queries.from) {
-        let without = pages
-            .iter()
-            .filter(|page| given.iter().all(|given| given.query.page != page.id));
-        found.extend(without.map(|page| {
-            format!(
-                "conversations of page {}: {} has no question for it",
-                page.id,
-                file.display()
-            )
-        }));
-    }
-    found
 }
 
 fn remarks(spec: &RunSpec, slots: &[Slot], pages: &[Page]) -> Vec<String> {

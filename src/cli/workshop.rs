@@ -8,10 +8,9 @@ use std::sync::Arc;
 
 use super::args::RecipeArgs;
 use super::failure::{Code, Failure};
-use crate::engine::{ChatModel, LoadOptions, LocalModel, ScriptedModel};
+use crate::engine::{ChatModel, LoadOptions, LocalModel, Profile, ScriptedModel};
 use crate::hash;
 use crate::hub::{self, CachePlaces};
-use crate::kernels::Profile;
 use crate::knowledge::{self, PageFile, Pages};
 use crate::model::ModelParts;
 use crate::model::template::Day;
@@ -91,10 +90,7 @@ impl Workshop {
             ));
         }
         if unasked > 0 {
-            warnings.push(format!(
-                "{unasked} of {} pages have no question in queries.from and get no conversation",
-                pages.len() + unasked
-            ));
+            warnings.push(unasked_note(unasked, pages.len()));
         }
         let given_hash = match &spec.queries.from {
             Some(path) => Some(hash::of_file(path).map_err(|error| Failure::read(path, &error))?),
@@ -175,6 +171,14 @@ fn absolute_if_folder(reference: String) -> String {
         .unwrap_or(reference)
 }
 
+/// What is said of pages without a question.
+pub fn unasked_note(unasked: usize, asked: usize) -> String {
+    format!(
+        "{unasked} of {} pages have no question in queries.from and get no conversation",
+        asked + unasked
+    )
+}
+
 /// The pages that get places in the plan, and how many do not: where questions are given, a page without one has nothing to
 /// be talked about.
 pub fn asked_pages(pages: Vec<Page>, given: Option<&[GivenQuery]>) -> (Vec<Page>, usize) {
@@ -241,7 +245,10 @@ pub fn load_options(reference: &str, spec: &RunSpec) -> LoadOptions {
     LoadOptions {
         reference: reference.to_owned(),
         threads,
-        profile: Profile::F32,
+        profile: match spec.quant {
+            settings::Quant::None => Profile::F32,
+            settings::Quant::Q8 => Profile::Int8,
+        },
         memory_bytes,
         available_bytes: memory::available(),
     }

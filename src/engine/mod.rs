@@ -16,6 +16,7 @@ pub mod scripted;
 mod sequence;
 mod stats;
 
+pub use crate::kernels::Profile;
 pub use crate::model::{ChatRole, Message, TokenId, View};
 pub use chat::{Ask, ChatError, ModelIdentity};
 pub use chat_model::{ChatModel, OPENER, Session};

@@ -14,22 +14,37 @@ const SPIN_ROUNDS: u32 = 4_000;
 type Job = *const (dyn Fn(usize) + Sync);
 
 struct Shared {
-    /// Counts jobs; a change means that `job` and `chunks` are ready.
-    epoch: AtomicU64,
-    /// Written by `run` before `epoch` moves, read by workers after they saw it move.
+    /// The job's number, whether it is open to workers, and how many are at it; see [`State`].
+    state: AtomicU64,
+    /// Written by `run` while no worker is at a job, read by workers that have joined one.
     job: UnsafeCell<Option<Job>>,
     chunks: AtomicUsize,
     next: AtomicUsize,
-    /// Workers that have not finished the current job.
-    pending: AtomicUsize,
     panicked: AtomicBool,
     stopping: AtomicBool,
     sleepers: Mutex<usize>,
     wake: Condvar,
 }
 
-// SAFETY: `job` is the only non-Sync field; it is written only while every worker is between jobs (`pending` is 0 and the
-// run lock is held) and published by the release store to `epoch`.
+/// `[number: 47][open: 1][workers: 16]`. A worker joins an open job by adding itself; the caller closes the job when no chunk
+/// is left and waits for those that joined. A worker that the system gave no time meanwhile is not waited for.
+struct State;
+
+impl State {
+    const OPEN: u64 = 1 << 16;
+    const WORKERS: u64 = Self::OPEN - 1;
+
+    fn number(state: u64) -> u64 {
+        state >> 17
+    }
+
+    fn is_open(state: u64) -> bool {
+        state & Self::OPEN != 0
+    }
+}
+
+// SAFETY: `job` is the only non-Sync field; `run` writes it under the run lock while no worker is at a job and none can
+// join, and publishes it by the release store to `state`.
 unsafe impl Sync for Shared {}
 // SAFETY: as above; the raw pointer inside is only dereferenced during `run`, while the closure is borrowed there.
 unsafe impl Send for Shared {}
@@ -46,11 +61,10 @@ impl Threads {
     #[must_use]
     pub fn new(count: usize) -> Self {
         let shared = Arc::new(Shared {
-            epoch: AtomicU64::new(0),
+            state: AtomicU64::new(0),
             job: UnsafeCell::new(None),
             chunks: AtomicUsize::new(0),
             next: AtomicUsize::new(0),
-            pending: AtomicUsize::new(0),
             panicked: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             sleepers: Mutex::new(0),
@@ -93,12 +107,14 @@ impl Threads {
         let job: Job = unsafe {
             std::mem::transmute::<&(dyn Fn(usize) + Sync), &'static (dyn Fn(usize) + Sync)>(body)
         };
-        // SAFETY: no worker reads `job` between jobs.
+        // SAFETY: the last job is closed and nobody is at it.
         unsafe { *shared.job.get() = Some(job) };
         shared.chunks.store(chunks, Ordering::Relaxed);
         shared.next.store(0, Ordering::Relaxed);
-        shared.pending.store(self.workers.len(), Ordering::Relaxed);
-        shared.epoch.fetch_add(1, Ordering::Release);
+        let number = State::number(shared.state.load(Ordering::Relaxed)) + 1;
+        shared
+            .state
+            .store(number << 17 | State::OPEN, Ordering::Release);
         if *shared
             .sleepers
             .lock()
@@ -119,8 +135,7 @@ impl Threads {
 
 impl Drop for Threads {
     fn drop(&mut self) {
-        self.shared.stopping.store(true, Ordering::Relaxed);
-        self.shared.epoch.fetch_add(1, Ordering::Release);
+        self.shared.stopping.store(true, Ordering::Release);
         drop(
             self.shared
                 .sleepers
@@ -134,13 +149,14 @@ impl Drop for Threads {
     }
 }
 
-/// Waits for the workers, also when the caller's own chunk unwinds.
+/// Closes the job and waits for the workers at it, also when the caller's own chunk unwinds.
 struct Wait<'a>(&'a Shared);
 
 impl Drop for Wait<'_> {
     fn drop(&mut self) {
+        self.0.state.fetch_and(!State::OPEN, Ordering::AcqRel);
         let mut rounds = 0u32;
-        while self.0.pending.load(Ordering::Acquire) > 0 {
+        while self.0.state.load(Ordering::Acquire) & State::WORKERS > 0 {
             rounds += 1;
             if rounds > SPIN_ROUNDS {
                 std::thread::yield_now();
@@ -164,9 +180,20 @@ fn claim(shared: &Shared, body: &(dyn Fn(usize) + Sync)) {
 
 fn work(shared: &Shared) {
     let mut seen = 0u64;
+    let ready = |seen: u64| {
+        let state = shared.state.load(Ordering::Acquire);
+        (State::is_open(state) && State::number(state) != seen).then_some(state)
+    };
+    let stopping = || shared.stopping.load(Ordering::Acquire);
     loop {
         let mut rounds = 0u32;
-        while shared.epoch.load(Ordering::Acquire) == seen {
+        let state = loop {
+            if stopping() {
+                return;
+            }
+            if let Some(state) = ready(seen) {
+                break state;
+            }
             rounds += 1;
             if rounds > SPIN_ROUNDS {
                 let mut sleepers = shared
@@ -174,7 +201,7 @@ fn work(shared: &Shared) {
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner);
                 *sleepers += 1;
-                while shared.epoch.load(Ordering::Acquire) == seen {
+                while ready(seen).is_none() && !stopping() {
                     sleepers = shared
                         .wake
                         .wait(sleepers)
@@ -184,18 +211,22 @@ fn work(shared: &Shared) {
             } else {
                 std::hint::spin_loop();
             }
+        };
+        let joined =
+            shared
+                .state
+                .compare_exchange(state, state + 1, Ordering::AcqRel, Ordering::Relaxed);
+        if joined.is_err() {
+            continue;
         }
-        seen = seen.wrapping_add(1);
-        if shared.stopping.load(Ordering::Relaxed) {
-            return;
-        }
-        // SAFETY: `epoch` moved, so `job` is set, and it stays valid until `pending` reaches 0.
-        let body = unsafe { &*(*shared.job.get()).expect("a job is set before the epoch moves") };
+        seen = State::number(state);
+        // SAFETY: this worker has joined an open job, so `job` is set and stays valid until it has left.
+        let body = unsafe { &*(*shared.job.get()).expect("an open job is set") };
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| claim(shared, body)));
         if result.is_err() {
             shared.panicked.store(true, Ordering::Relaxed);
         }
-        shared.pending.fetch_sub(1, Ordering::Release);
+        shared.state.fetch_sub(1, Ordering::Release);
     }
 }
 

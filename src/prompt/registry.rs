@@ -146,15 +146,12 @@ impl Prompts {
         self.render(Template::Customer, vars)
     }
 
-    /// What joins the agent's turn when the customer decides whether to go on, with the line break before it.
+    /// What joins the agent's turn, on a line of its own, when the customer decides whether to go on.
     ///
     /// # Errors
     /// As for [`Self::agent`].
     pub fn status(&self, brand: &str) -> Result<String, PromptError> {
-        Ok(format!(
-            "\n{}",
-            self.render(Template::Status, &BTreeMap::from([("brand", brand)]))?
-        ))
+        self.render(Template::Status, &BTreeMap::from([("brand", brand)]))
     }
 
     /// System and user message for writing questions.

@@ -109,7 +109,7 @@ fn compact_prompts_are_what_the_demo_model_was_trained_on() {
     }
     assert_eq!(
         prompts.status("Larkmoor").unwrap(),
-        "\nStatus: CONTINUE, RESOLVED, UNRESOLVED or ABANDONED?"
+        "Status: CONTINUE, RESOLVED, UNRESOLVED or ABANDONED?"
     );
     let vars = QueriesVars {
         passages: passages()[..2].to_vec(),
@@ -219,7 +219,7 @@ fn a_folder_overrides_single_templates() {
         ("notes.md", "{{ nothing }}"),
     ])
     .unwrap();
-    assert_eq!(prompts.status("Larkmoor").unwrap(), "\nDone with Larkmoor?");
+    assert_eq!(prompts.status("Larkmoor").unwrap(), "Done with Larkmoor?");
     assert_eq!(
         prompts.queries(&queries_vars(2)).unwrap().1,
         "2 about Returns"

@@ -133,6 +133,8 @@ const KEYS: &[Key] = &[
     key("brand.agent", Kind::Text, Part::Conversations),
     key("brand.channel", Kind::Text, Part::Both),
     key("prompts", Kind::Text, Part::Operational),
+    // Its effect is in the numeric profile, which is part of the model's identity.
+    key("quant", Kind::Text, Part::Operational),
     key("pages.dir", Kind::Text, Part::Operational),
     key("pages.include", Kind::Texts, Part::Operational),
     key("pages.exclude", Kind::Texts, Part::Operational),

@@ -30,5 +30,5 @@ pub use shares::{ShareName, Shares};
 pub use source::{EMBEDDED, Embedded, RecipeText, starter};
 pub use spec::{
     Auto, Axis, Brand, Channel, ConversationRules, Customer, EngineRoom, PagesDir, PagesFrom,
-    PlanRules, QueriesFrom, RoleSampling, RunSpec, SamplingRules,
+    PlanRules, Quant, QueriesFrom, RoleSampling, RunSpec, SamplingRules,
 };

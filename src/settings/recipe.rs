@@ -12,6 +12,7 @@ pub struct RecipeFile {
     pub model: Option<String>,
     pub language: Option<String>,
     pub prompts: Option<String>,
+    pub quant: Option<String>,
     pub max_attempts: Option<u64>,
     pub brand: BrandFile,
     pub pages: PagesFile,

@@ -9,7 +9,7 @@ use super::layers::{Layered, combine};
 use super::recipe::RoleSamplingFile;
 use super::spec::{
     Auto, Axis, Brand, Channel, ConversationRules, Customer, EngineRoom, PagesDir, PagesFrom,
-    PlanRules, QueriesFrom, RoleSampling, SHIPPED, SamplingRules,
+    PlanRules, Quant, QueriesFrom, RoleSampling, SHIPPED, SamplingRules,
 };
 use super::{
     Environment, Origin, Overrides, RecipeText, RunSpec, SettingsError, ShareName, Shares,
@@ -85,6 +85,10 @@ pub fn resolve(
         count: decide.whole("count", file.count, 24, 1..=100_000_000)?,
         model: decide.model(model)?,
         language: decide.text("language", file.language.as_deref(), "en")?,
+        quant: match file.quant.as_deref() {
+            None => Quant::default(),
+            Some(name) => decide.named("quant", name, Quant::ALL, Quant::name)?,
+        },
         prompts: file
             .prompts
             .as_deref()

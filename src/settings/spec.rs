@@ -21,6 +21,7 @@ pub struct RunSpec {
     pub language: String,
     /// A folder of prompts that replace those of the pack.
     pub prompts: Option<PathBuf>,
+    pub quant: Quant,
     /// Tries per place, the first included.
     pub max_attempts: u32,
     pub brand: Brand,
@@ -35,6 +36,32 @@ pub struct RunSpec {
     pub limit: Option<u64>,
     /// The folder that holds run folders.
     pub out: PathBuf,
+}
+
+/// What happens to a model's weights when they are loaded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Quant {
+    /// They stay as they are: numeric profile `f32`.
+    #[default]
+    None,
+    /// 8 bits, and 8-bit arithmetic: numeric profile `int8`.
+    #[serde(rename = "q8_0")]
+    Q8,
+}
+
+impl Quant {
+    /// Every choice.
+    pub const ALL: &[Self] = &[Self::None, Self::Q8];
+
+    /// The name in recipes.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Q8 => "q8_0",
+        }
+    }
 }
 
 /// Who the agent speaks for.

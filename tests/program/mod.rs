@@ -1,5 +1,10 @@
 //! The real program in a place of its own: an empty home, no model cache, a folder to work in.
-#![allow(dead_code, reason = "each test program uses its own part")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::unnecessary_wraps,
+    reason = "each test program uses its own part, stops where it cannot go on, and changes files as `model_folder` asks"
+)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
