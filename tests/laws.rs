@@ -220,7 +220,7 @@ fn scores_that_wait_for_pages_are_the_same() {
                                     .unwrap()
                                     .tokens
                                     .iter()
-                                    .map(|&t| t as f32)
+                                    .map(|&t| f32::from_bits(t))
                                     .collect(),
                             ]);
                         }

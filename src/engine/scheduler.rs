@@ -49,7 +49,7 @@ impl Scheduler {
 
     fn start(&mut self, mut sequence: Sequence, memory: &mut Memory) {
         if memory.attach(&mut sequence).is_err() {
-            self.give_up(sequence, memory, out_of_pages());
+            Self::give_up(sequence, memory, out_of_pages());
             return;
         }
         let key = |s: &Sequence| (s.session, s.order);
@@ -89,7 +89,7 @@ impl Scheduler {
     }
 
     /// Answers a sequence that is not running with an error, and forgets its pages.
-    fn give_up(&mut self, sequence: Sequence, memory: &mut Memory, error: ChatError) {
+    fn give_up(sequence: Sequence, memory: &mut Memory, error: ChatError) {
         if matches!(sequence.work, Work::Branch { .. }) {
             memory.end_branch(branch_pages(&sequence));
         }

@@ -379,6 +379,7 @@ unsafe fn tile_rows<V: Lanes, const R: usize>(tile: &Tile) {
 /// vector).
 #[expect(
     clippy::needless_range_loop,
+    clippy::too_many_arguments,
     reason = "indices walk several arrays in step and unroll"
 )]
 #[inline(always)]

@@ -50,6 +50,24 @@ unsafe fn norm_row<V: Lanes>(x: *const f32, w: *const f32, eps: f32, y: *mut f32
     }
 }
 
+/// `y = a + b`.
+///
+/// # Panics
+/// When lengths differ.
+pub fn add(a: &[f32], b: &[f32], y: &mut [f32], threads: &Threads) {
+    assert!(a.len() == b.len() && a.len() == y.len(), "one length");
+    const CHUNK: usize = 16_384;
+    let (len, out) = (a.len(), Output(y.as_mut_ptr()));
+    threads.run(len.div_ceil(CHUNK), &|chunk| {
+        let range = chunk * CHUNK..((chunk + 1) * CHUNK).min(len);
+        // SAFETY: this chunk's own part.
+        let y = unsafe { std::slice::from_raw_parts_mut(out.at(range.start), range.len()) };
+        for ((y, a), b) in y.iter_mut().zip(&a[range.clone()]).zip(&b[range]) {
+            *y = a + b;
+        }
+    });
+}
+
 /// The activation of a gated feed-forward layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activation {
@@ -198,6 +216,19 @@ mod tests {
                 }
                 assert_eq!(*first.get_or_insert_with(|| y.clone()), y, "{set:?}");
             }
+        }
+    }
+
+    #[test]
+    fn sums_are_sums() {
+        for n in [1, 5, 16_384, 40_001] {
+            let (a, mut y) = (wave(n), vec![0.0; n]);
+            add(&a, &a, &mut y, &Threads::new(2));
+            assert!(
+                y.iter()
+                    .zip(&a)
+                    .all(|(y, a)| y.to_bits() == (a + a).to_bits())
+            );
         }
     }
 

@@ -23,6 +23,8 @@ const PANEL: usize = 16;
 const PANEL_BLOCK: usize = BLOCK * PANEL;
 /// Activations of one chunk of rows stay within this many bytes of L2.
 const ROW_BLOCK_BYTES: usize = 448 << 10;
+/// Blocks of activations no larger than this count as zero.
+const TINY: f32 = 1e-30;
 /// Rows of a register tile.
 const TILE: usize = 12;
 
@@ -215,20 +217,22 @@ fn quantise_row(
                 .fold(0.0, |a: f32, b| if a > b { a } else { b });
             // What is not a number stays none: the row's result must not look sound.
             let scale = if finite { largest / 127.0 } else { f32::NAN };
-            let inverse = if largest > 0.0 { 127.0 / largest } else { 0.0 };
+            if !finite {
+                full = [0.0; BLOCK];
+            }
+            // Below this everything rounds to nothing, and the inverse would overflow.
+            let inverse = if largest > TINY { 127.0 / largest } else { 0.0 };
             let codes = &mut codes[block * BLOCK..(block + 1) * BLOCK];
             let mut sum = 0i32;
             for (code, value) in codes.iter_mut().zip(full) {
+                // SAFETY: finite, and at most 127 in size up to rounding.
+                let rounded: i32 =
+                    unsafe { (value * inverse).round_ties_even().to_int_unchecked() };
                 #[expect(
                     clippy::cast_possible_truncation,
                     reason = "-127..=127 by construction"
                 )]
-                let rounded = (value * inverse).round_ties_even() as i32;
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    reason = "-127..=127 by construction"
-                )]
-                let narrow = rounded.clamp(-127, 127) as i8;
+                let narrow = rounded as i8;
                 *code = narrow;
                 sum += i32::from(narrow);
             }
@@ -253,7 +257,7 @@ fn quantise_row(
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
         InstructionSet::Avx2 | InstructionSet::Avx512 => unsafe {
-            narrow(x, codes, scales, starts)
+            narrow(x, codes, scales, starts);
         },
         _ => body(x, codes, scales, starts),
     }
@@ -470,7 +474,7 @@ mod tests {
             (
                 v.iter()
                     .map(|v| {
-                        if largest > 0.0 {
+                        if largest > TINY {
                             (v * (127.0 / largest)).round_ties_even() as i32
                         } else {
                             0
@@ -518,6 +522,10 @@ mod tests {
         ] {
             let (mut x, w, b) = (numbers("x", m * k), numbers("w", n * k), numbers("b", n));
             x[..k.min(32)].fill(0.0);
+            x[m * k - 1] = 1e-40;
+            if k > 32 && m > 1 {
+                x[k..k + 32].fill(1e-41);
+            }
             let weights = Int8Weights::pack(&[Rows::F32(&w)], k);
             for set in InstructionSet::available() {
                 for count in [1, 2] {

@@ -15,5 +15,5 @@ pub use buffer::Buffer;
 pub use elementwise::{Activation, exp_in_place};
 pub use lanes::InstructionSet;
 pub use linear::{PackedLinear, Profile, Rows};
-pub use ops::{Attention, Cpu, Embedding, Gate, Linear, RmsNorm};
+pub use ops::{Attention, Cpu, Embedding, Gate, Linear, Residual, RmsNorm};
 pub use threads::Threads;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, bail};
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, bail};
 
 use super::attention::{self, AttentionShape, RopeTable, Span};
 use super::buffer::Buffer;
@@ -90,6 +90,36 @@ impl CustomOp1 for Embedding {
             self.table.copy_row(*id as usize, out);
         }
         Ok(rows(out, ids.len(), k))
+    }
+}
+
+/// `[rows, n] + [rows, n]`: a layer's result joins the stream.
+#[derive(Clone)]
+pub struct Residual {
+    pub cpu: Arc<Cpu>,
+}
+
+impl CustomOp2 for Residual {
+    fn name(&self) -> &'static str {
+        "residual"
+    }
+
+    fn cpu_fwd(
+        &self,
+        a: &CpuStorage,
+        a_layout: &Layout,
+        b: &CpuStorage,
+        b_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (_, n) = a_layout.shape().dims2()?;
+        let (a, m) = floats(a, a_layout, n, self.name())?;
+        let (b, other) = floats(b, b_layout, n, self.name())?;
+        if m != other {
+            bail!("{m} rows and {other} rows do not add up");
+        }
+        let mut y = vec![0.0; a.len()];
+        elementwise::add(a, b, &mut y, &self.cpu.threads);
+        Ok(rows(y, m, n))
     }
 }
 

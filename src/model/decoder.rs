@@ -7,7 +7,7 @@ use candle_core::{Device, Result, Tensor};
 use super::{ModelSpec, Weights, WeightsError};
 use crate::kernels::{
     Attention, AttentionShape, Buffer, Cpu, Embedding, Gate, Linear, PAGE_TOKENS, PackedLinear,
-    Profile, RmsNorm, RopeTable, Span,
+    Profile, Residual, RmsNorm, RopeTable, Span,
 };
 
 /// Keys and values of every page of every layer: `[layer][page]` of the kernels' page layout.
@@ -209,6 +209,9 @@ impl Decoder {
     pub fn forward(&self, rows: &StepRows<'_>, pool: &KvPool) -> Result<Option<Tensor>> {
         let ids = Tensor::new(rows.tokens, &Device::Cpu)?;
         let mut x = ids.apply_op1_no_bwd(&self.embedding)?;
+        let residual = Residual {
+            cpu: Arc::clone(&self.cpu),
+        };
         let last = self.layers.len().saturating_sub(1);
         for (i, layer) in self.layers.iter().enumerate() {
             let attention = Attention {
@@ -234,12 +237,12 @@ impl Decoder {
                     mixed = mixed.index_select(&wanted, 0)?;
                 }
             }
-            x = (x + mixed.apply_op1_no_bwd(&layer.output)?)?;
+            x = x.apply_op2_no_bwd(&mixed.apply_op1_no_bwd(&layer.output)?, &residual)?;
             let inner = x
                 .apply_op1_no_bwd(&layer.mlp_norm)?
                 .apply_op1_no_bwd(&layer.gate_up)?
                 .apply_op1_no_bwd(&layer.gate)?;
-            x = (x + inner.apply_op1_no_bwd(&layer.down)?)?;
+            x = x.apply_op2_no_bwd(&inner.apply_op1_no_bwd(&layer.down)?, &residual)?;
         }
         x.apply_op1_no_bwd(&self.norm)?
             .apply_op1_no_bwd(&self.head)
