@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
-from generate import (START, STATUS_LINE, TOPICS, Generator, Page, agent_system, customer_system, held_topics,
+from generate import (PASSAGE_TOKENS, START, STATUS_LINE, TOPICS, Generator, Page, agent_system, customer_system, held_topics,
                       load_topics, noise, queries_system, queries_user, rephrase, tokens_estimate, value_pool, words)
 
 DEMO = Path(__file__).resolve().parents[1]
@@ -37,6 +37,7 @@ class Model:
         self.cfg = json.loads((folder / "config.json").read_text())
         self.tok = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self.p = {k: v.float() for k, v in load_file(str(folder / "model.safetensors")).items()}
+        self.temperature = json.loads((folder / "generation_config.json").read_text())["temperature"]
         hd = self.cfg["head_dim"]
         inv = self.cfg["rope_theta"] ** (-torch.arange(0, hd, 2).float() / hd)
         ang = torch.arange(self.cfg["max_position_embeddings"] + 200).float()[:, None] * inv[None]
@@ -224,12 +225,17 @@ def page_tests(model, topics, n_pages, per_page, seed):
             part = [c for c in cases if c["kind"] == kind and c["held"] == h and not c["asks_back"]]
             lines.append(f"{label} ({tag}): {pct([c['ok'] for c in part])} answers; "
                          f"said it is not on the page: {pct([refused(c['reply']) for c in part])}")
+    part = [c for c in cases if c["kind"] == "short" and not c["asks_back"] and not refused(c["reply"])]
+    lines.append(f"stated facts right, passages for the question (all): {pct([c['ok'] for c in part])}")
     part = [c for c in cases if c["kind"] in ("short", "whole", "noisy")]
     lines.append(f"asked back first (counted apart): {pct([c['asks_back'] for c in part])}")
     for h, tag in ((False, "values trained"), (True, "values never trained")):
         part = [c for c in cases if c["kind"] == "changed" and c["held"] == h and not c["asks_back"]]
         lines.append(f"one value on the page changed, answer follows ({tag}): "
                      f"{pct([c['ok'] and (not has(c['reply'], c['old']) or c['old'] in c['values']) for c in part])}")
+    part = [c for c in cases if c["kind"] == "changed" and not c["asks_back"]]
+    lines.append(f"one value on the page changed, answer follows (all): "
+                 f"{pct([c['ok'] and (not has(c['reply'], c['old']) or c['old'] in c['values']) for c in part])}")
     part = [c for c in cases if c["kind"] == "absent" and not c["asks_back"]]
     lines.append(f"fact not on the page, agent says so: {pct([refused(c['reply']) for c in part])}")
     bad = [c for c in cases if c["kind"] == "short" and not c["ok"] and not c["asks_back"]][:6] + \
@@ -238,7 +244,7 @@ def page_tests(model, topics, n_pages, per_page, seed):
     return lines, bad
 
 
-def best_passages(topic_page, gen, key, limit=170):
+def best_passages(topic_page, gen, key, limit=PASSAGE_TOKENS):
     """As the program does it: whole paragraphs of the printed page, the one with the fact first of all."""
     paras = gen.paragraphs(topic_page, plain=True)
     total, chosen = 0, set()
@@ -251,7 +257,8 @@ def best_passages(topic_page, gen, key, limit=170):
     return [paras[i][0] for i in sorted(chosen)]
 
 
-def self_play(model, topics, n, seed, greedy_status, temperature=0.7):
+def self_play(model, topics, n, seed, greedy_status):
+    temperature = model.temperature
     gen = Generator(topics, f"talk-{seed}", mode="eval")
     rng = gen.rng
     tr = torch.Generator().manual_seed(seed)
@@ -333,7 +340,7 @@ def query_lists(model, topics, n, seed):
         msgs = gen.task_d()
         cases.append(([(r, t) for r, t, _ in msgs[:2]], json.loads(msgs[2][1])["queries"]))
     known = {a for t in topics for f in t.facts for a in f["ask"]}
-    replies = model.generate([model.prompt(m) for m, _ in cases], 160, 0.7, 0.9, torch.Generator().manual_seed(seed))
+    replies = model.generate([model.prompt(m) for m, _ in cases], 160, model.temperature, 0.9, torch.Generator().manual_seed(seed))
     valid, exact, length, unique, fresh, shown = [], [], [], [], [], []
     for (m, want), r in zip(cases, replies):
         try:
@@ -378,7 +385,7 @@ def main():
     out, shown = query_lists(model, topics, a.lists, a.seed)
     print("\n".join(out), flush=True)
     talks = self_play(model, topics, a.talks, a.seed, True)
-    print("-- talking to itself (temperature 0.7), likeliest status word taken")
+    print(f"-- talking to itself (temperature {model.temperature}), likeliest status word taken")
     print("\n".join(talk_report(talks)), flush=True)
     other = self_play(model, topics, a.talks, a.seed + 1, False)
     print("-- the same, status word sampled")

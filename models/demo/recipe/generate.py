@@ -54,6 +54,7 @@ MOODS = {
 }
 STATUS_LINE = "Status: CONTINUE, RESOLVED, UNRESOLVED or ABANDONED?"
 START = "Start the chat."
+PASSAGE_TOKENS = 320  # what the program shows of a page, see manifest.toml
 
 
 def agent_system(agent, brand, title, passages):
@@ -517,8 +518,8 @@ class Generator:
         self.held = held_topics(topics)
         self.mode = mode
         self.short = False  # curriculum: little context, one question
-        self.long_share = 0.08
-        self.mix = mix or {"A": 0.52, "B": 0.30, "D": 0.18}
+        self.long_share = 0.06
+        self.mix = mix or {"A": 0.38, "B": 0.43, "D": 0.19}
 
     # -- who and what
 
@@ -574,9 +575,11 @@ class Generator:
                 out.append((text, group))
         return out
 
-    def passages(self, page, want, avoid=(), limit=170):
+    def passages(self, page, want, avoid=(), limit=None):
         """Paragraphs in order with all of `want`, none of `avoid`, up to about `limit` tokens."""
         rng = self.rng
+        if limit is None:
+            limit = PASSAGE_TOKENS if self.mode == "eval" else rng.choice((170, 250, PASSAGE_TOKENS, PASSAGE_TOKENS))
         paras = [p for p in self.paragraphs(page)
                  if not any(k in avoid for k in p[1])]
         missing = [k for k in want if not any(k in p[1] for p in paras)]
@@ -672,10 +675,8 @@ class Generator:
         return text
 
     def ask(self, fact, c, page):
-        q = page.text(self.rng.choice(fact["ask"]))
-        if self.rng.random() < 0.05:
-            q = rephrase(self.rng, q)
-        if self.rng.random() < 0.05:
+        q = page.text(self.rng.choice(fact["ask"][:2]))  # few wordings, so that a small model learns what goes with what
+        if self.rng.random() < 0.03:
             q = with_item(self.rng, q, c["item"])
         return q
 
@@ -697,10 +698,10 @@ class Generator:
             r = rng.random()
             if missing or fact is None:
                 parts.append(rng.choice(OBJECT_MISSING[c["style"]]))
-            elif r < 0.7:
-                t = c["page"].text(rng.choice(fact["refuse"]))
+            elif r < 0.15:
+                t = c["page"].text(fact["refuse"][0])
                 parts.append(lower_first(t, (c["brand"],)) if c["style"] == "casual" else t)
-            if not missing and (r >= 0.7 or rng.random() < 0.3):
+            if not missing and (r >= 0.15 or rng.random() < 0.3):
                 parts.append(rng.choice(OBJECT_TAIL[c["style"]]))
             text = self.join_style(parts, c)
             if not any(x in used for x in (text, *parts)):
@@ -800,7 +801,7 @@ class Generator:
         given = None
         low = opening.lower()
         has_order, has_item = c["order_id"].lower() in low, c["item"] in low
-        if not has_order and rng.random() < (0.35 if outcome == "ABANDONED" else 0.17):
+        if not has_order and rng.random() < (0.4 if outcome == "ABANDONED" else 0.22):
             kind = "order" if has_item or rng.random() < 0.85 else "item"
             text = rng.choice(ASK_ORDER if kind == "order" else ASK_ITEM)
             if rng.random() < 0.2:
@@ -820,7 +821,7 @@ class Generator:
         answered = found
 
         if outcome == "UNRESOLVED":
-            n = rng.choices((1, 2, 3), (0.5, 0.38, 0.12))[0]
+            n = rng.choices((1, 2, 3), (0.62, 0.33, 0.05))[0]
             for _ in range(n):
                 turns.append(("c", self.objection(fact, c, used, not found)))
                 turns.append(("a", self.hold(page, main, c, agent_used) if found
@@ -850,7 +851,7 @@ class Generator:
         if fact is not None:
             keys.sort(key=lambda k: page.facts[k]["slug"] != fact["slug"] or page.facts[k]["section"] != fact["section"])
         mate = page.topic.mate.get(main)
-        if mate in keys and rng.random() < 0.85:
+        if mate in keys and rng.random() < 0.93:
             keys.remove(mate)
             keys.insert(0, mate)
         return keys[:n]
@@ -882,7 +883,7 @@ class Generator:
     def more(self, c):
         """How many further questions a customer asks."""
         if c["outcome"] == "RESOLVED":
-            return self.rng.choices((0, 1, 2), (0.4, 0.52, 0.08))[0]
+            return self.rng.choices((0, 1, 2), (0.32, 0.58, 0.1))[0]
         return 1
 
     def scene(self, c, page, present, absent):
@@ -897,7 +898,7 @@ class Generator:
                 return gone.pop() if gone and rng.random() < 0.6 else None
             return here.pop() if here else None
 
-        main = pick(0.05)
+        main = pick(0.03)
         n_follow = self.more(c)
         follow = []
         for _ in range(n_follow):
@@ -906,7 +907,7 @@ class Generator:
                 here.remove(mate)
                 follow.append(mate)
             else:
-                follow.append(pick(0.06))
+                follow.append(pick(0.04))
         c["page"] = page
         if main is None:
             c["query"] = rng.choice(FOREIGN)
@@ -939,9 +940,11 @@ class Generator:
         keys = list(present)
         for k in rng.sample(keys, min(len(keys), quick)):
             branches.append(self.quick(page, k, c))
+        if quick and absent and rng.random() < 0.15:
+            branches.append(self.quick(page, rng.choice(absent), c, False))
         return head, "", branches
 
-    def quick(self, page, key, c):
+    def quick(self, page, key, c, found=True):
         """One question and its answer: many of these fit on one page."""
         rng = self.rng
         c = {**self.cast(), "brand": c["brand"], "agent": c["agent"], "page": page}
@@ -949,7 +952,8 @@ class Generator:
         ask = self.opening(c, page.facts[key]) if rng.random() < 0.55 else c["query"]
         if rng.random() < 0.15:
             ask = noise(rng, ask)
-        return [("user", ask, False), ("assistant", self.answer(page, key, c, rng.random() < 0.5, None, set()), True)]
+        reply = self.answer(page, key, c, rng.random() < 0.5, None, set()) if found else rng.choice(MISSING)
+        return [("user", ask, False), ("assistant", reply, True)]
 
     def tree_b(self, n=1, status=None):
         """The customer's view; some branches end with the status question after one of the agent's turns."""
@@ -964,11 +968,11 @@ class Generator:
                 d = self.scene(c, page, present, absent)
                 main = d.main
                 if d.main[0] is not None and c["outcome"] != "UNRESOLVED":
-                    d = self.dialogue(c, page, set(present) | set(page.said if rng.random() < 0.9 else ()), d.main[0],
+                    d = self.dialogue(c, page, set(present) | set(page.said if rng.random() < 0.95 else ()), d.main[0],
                                       self.neighbours(page, d.main[0], self.more(c)))
             else:  # the same customer once more
                 follow = self.neighbours(page, main[0], self.more(c))
-                keep = set(present) | {k for k in follow if rng.random() < 0.9}
+                keep = set(present) | {k for k in follow if rng.random() < 0.95}
                 d = self.dialogue(c, page, keep, main[0], follow)
             turns = d.turns
             if status or (status is None and rng.random() < 0.66):
@@ -997,7 +1001,7 @@ class Generator:
             start = rng.randrange(len(paras))
             if rng.random() < 0.15 and start == 0:
                 paras.insert(0, (page.text(topic.intro), []))
-            limit = rng.choice((60, 110, 170, 170, 170))
+            limit = rng.choice((60, 110, 170, 200, 200, 230))
             got, total = [], 0
             for p in paras[start:]:
                 size = tokens_estimate(p[0])
@@ -1011,7 +1015,7 @@ class Generator:
         rng.shuffle(counts)
         for b in range(n):
             m = counts[b % len(counts)]
-            if rng.random() < 0.15:
+            if rng.random() < 0.04:
                 m = min(6, m + rng.choice((1, 2)))
             picks = sorted(rng.sample(range(len(keys)), min(m, len(keys))))
             while len(picks) < m:
@@ -1031,7 +1035,7 @@ class Generator:
         task = self.rng.choices(list(self.mix), list(self.mix.values()))[0]
         if task == "A":
             full = self.rng.random() < self.long_share and not self.short
-            return task, *self.tree_a(3, full, 8 if full else 6)
+            return task, *self.tree_a(3, full, 8)
         return task, *(self.tree_b(3) if task == "B" else self.tree_d(3))
 
     @staticmethod

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Trains the demo model: a small Llama on freshly generated text, on the CPU.
 
-    python train.py --minutes 85
+    python train.py --minutes 110
 
 Wall-clock budget, learning rate constant and then falling to zero over the last part, a checkpoint
 every two minutes (start again with the same command to go on), weights written to models/demo/ now
@@ -39,7 +39,7 @@ CONFIG = {
     "tie_word_embeddings": True, "initializer_range": 0.02, "bos_token_id": None, "eos_token_id": END,
     "pad_token_id": PAD, "pretraining_tp": 1, "use_cache": True, "torch_dtype": "bfloat16",
 }
-GENERATION = {"do_sample": True, "temperature": 0.7, "top_p": 0.9, "eos_token_id": END, "pad_token_id": PAD}
+GENERATION = {"do_sample": True, "temperature": 0.5, "top_p": 0.9, "eos_token_id": END, "pad_token_id": PAD}
 
 
 # --------------------------------------------------------------------------- model
@@ -395,7 +395,7 @@ def worker(rank, a, cfg, shared, barrier):
             break
         g = data.gen
         g.short = spent < a.short * 60
-        g.long_share = 0.08
+        g.long_share = 0.06
         for v in p.values():
             v.grad = None
         stats[rank].zero_()
@@ -461,7 +461,7 @@ def worker(rank, a, cfg, shared, barrier):
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument("--minutes", type=float, default=85, help="wall-clock budget, earlier starts counted in")
+    ap.add_argument("--minutes", type=float, default=110, help="wall-clock budget, earlier starts counted in")
     ap.add_argument("--decay", type=float, default=0.3, help="last part of the budget in which the rate falls")
     ap.add_argument("--short", type=float, default=4, help="minutes of short prompts at the start")
     ap.add_argument("--matrix-lr", type=float, default=0.02)
@@ -469,7 +469,7 @@ def main():
     ap.add_argument("--tokens", type=int, default=3072, help="tokens in one part of a step")
     ap.add_argument("--parts", type=int, default=4, help="parts in a step, handed to whichever worker is free")
     ap.add_argument("--workers", type=int, default=2, help="processes of one thread each")
-    ap.add_argument("--max-len", type=int, default=1100)
+    ap.add_argument("--max-len", type=int, default=1400)
     ap.add_argument("--seed", type=int, default=1)
     ap.add_argument("--export-every", type=float, default=15, help="minutes")
     ap.add_argument("--topics", type=Path, default=TOPICS)

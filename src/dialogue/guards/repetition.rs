@@ -52,7 +52,15 @@ pub(super) fn repeat(candidate: &Candidate<'_>) -> Option<String> {
             && share(met.common, text.len().max(own.len())) >= REPEAT_SHARE;
         let contains_it = own.len() >= 8 && share(met.run, own.len()) >= 0.85;
         let within_it = text.len() >= 8 && share(met.run, text.len()) >= 0.9;
-        equal || alike || contains_it || within_it || same_sentences(candidate.text, turn)
+        let asks_again = questions(candidate.text).iter().any(|question| {
+            question.len() >= 6 && share(overlap(question, &own).run, question.len()) >= 0.9
+        });
+        equal
+            || alike
+            || contains_it
+            || within_it
+            || asks_again
+            || same_sentences(candidate.text, turn)
     });
     if let Some(turn) = again {
         return Some(format!("says an own turn again: {}", shortened(turn)));
@@ -77,6 +85,13 @@ pub(super) fn thanks_loop(candidate: &Candidate<'_>) -> Option<String> {
             shortened(candidate.text)
         )
     })
+}
+
+fn questions(text: &str) -> Vec<Vec<String>> {
+    text.split_inclusive(['.', '!', '?', '\n'])
+        .filter(|sentence| sentence.ends_with('?'))
+        .map(words)
+        .collect()
 }
 
 fn sentences(text: &str) -> Vec<Vec<String>> {
