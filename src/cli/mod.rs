@@ -1,10 +1,6 @@
 //! The command line: one file a subcommand. The only room that prints results.
 
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "this is the room that prints"
-)]
+#![expect(clippy::print_stderr, reason = "this is the room that prints")]
 
 mod args;
 mod completions;

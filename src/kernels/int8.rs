@@ -358,9 +358,12 @@ unsafe fn finish(job: &Job, tile: &Tile, row: usize, total: &[f32; PANEL]) {
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::{BLOCK, Job, PANEL, PANEL_BLOCK, Tile, finish};
-    #[allow(
-        clippy::wildcard_imports,
-        reason = "intrinsics are a vocabulary of their own"
+    #[cfg_attr(
+        not(test),
+        expect(
+            clippy::wildcard_imports,
+            reason = "intrinsics are a vocabulary of their own"
+        )
     )]
     use std::arch::x86_64::*;
 

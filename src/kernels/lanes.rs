@@ -228,9 +228,12 @@ pub use x86::{Avx2, Avx512};
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::Lanes;
-    #[allow(
-        clippy::wildcard_imports,
-        reason = "intrinsics are a vocabulary of their own"
+    #[cfg_attr(
+        not(test),
+        expect(
+            clippy::wildcard_imports,
+            reason = "intrinsics are a vocabulary of their own"
+        )
     )]
     use std::arch::x86_64::*;
 

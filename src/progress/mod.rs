@@ -1,6 +1,6 @@
 //! What a run's watcher sees: a bar in a terminal, a line now and then elsewhere. Everything goes to standard error.
 
-#![allow(clippy::print_stderr, reason = "this is the room that shows progress")]
+#![expect(clippy::print_stderr, reason = "this is the room that shows progress")]
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
