@@ -13,7 +13,7 @@ use half::f16;
 use super::Threads;
 use super::buffer::Buffer;
 use super::lanes::InstructionSet;
-use super::linear::{Output, Rows};
+use super::linear::{AHEAD_ROWS, Output, Rows};
 
 /// Values that share a scale.
 const BLOCK: usize = 32;
@@ -154,6 +154,8 @@ impl Int8Weights {
                         scales: rows.scales[a * self.blocks..].as_ptr(),
                         starts: rows.starts[a * self.blocks..].as_ptr(),
                         y: y.at(a * self.n + panel * PANEL),
+                        first_line: t * self.blocks * (PANEL_BLOCK / 64),
+                        line_scale: (1 << 16) / tiles,
                     };
                     run(set, b - a, &job, &tile);
                 }
@@ -279,6 +281,9 @@ struct Tile {
     scales: *const f32,
     starts: *const i32,
     y: *mut f32,
+    /// This tile's share of asking for the next panel: its first cache line in `1 / tiles` lines, and `2^16 / tiles`.
+    first_line: usize,
+    line_scale: usize,
 }
 
 fn run(set: InstructionSet, rows: usize, job: &Job, tile: &Tile) {
@@ -380,6 +385,12 @@ mod x86 {
                     *sum = _mm512_set1_epi32(*tile.starts.add(r * job.blocks + b));
                 }
                 for g in 0..BLOCK / 4 {
+                    if R >= super::AHEAD_ROWS {
+                        let line = tile.first_line + b * (PANEL_BLOCK / 64) + g;
+                        let line = (line * tile.line_scale) >> 16;
+                        let next = job.codes.wrapping_add(job.blocks * PANEL_BLOCK + line * 64);
+                        _mm_prefetch::<_MM_HINT_T1>(next.cast());
+                    }
                     let w = _mm512_loadu_si512(w.add(g * 64).cast());
                     for (r, sum) in sums.iter_mut().enumerate() {
                         let x = tile.codes.add((r * job.blocks + b) * BLOCK + g * 4);

@@ -16,6 +16,9 @@ pub unsafe trait Lanes: Copy {
     unsafe fn load(p: *const f32) -> Self;
     /// Sixteen bf16 numbers, widened exactly.
     unsafe fn load_bf16(p: *const u16) -> Self;
+    /// Asks for the cache line at `p` to come to L2; any address is allowed.
+    #[inline(always)]
+    unsafe fn prefetch(_p: *const u8) {}
     /// The first `n` lanes; the others are zero.
     unsafe fn load_n(p: *const f32, n: usize) -> Self;
     unsafe fn store(self, p: *mut f32);
@@ -256,6 +259,10 @@ mod x86 {
         const TILE_ROWS: usize = 12;
 
         #[inline(always)]
+        unsafe fn prefetch(p: *const u8) {
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
+        }
+        #[inline(always)]
         unsafe fn splat(x: f32) -> Self {
             unsafe { Self(_mm512_set1_ps(x)) }
         }
@@ -342,6 +349,10 @@ mod x86 {
     unsafe impl Lanes for Avx2 {
         const TILE_ROWS: usize = 3;
 
+        #[inline(always)]
+        unsafe fn prefetch(p: *const u8) {
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
+        }
         #[inline(always)]
         unsafe fn splat(x: f32) -> Self {
             unsafe { Self(_mm256_set1_ps(x), _mm256_set1_ps(x)) }

@@ -267,6 +267,21 @@ struct Shape {
     columns: usize,
 }
 
+/// What a tile asks memory for while it computes: its share of the next panel.
+#[derive(Clone, Copy)]
+struct Ahead {
+    /// The next panel, or past the end of the last one; only a hint.
+    panel: *const u8,
+    /// Bytes of a panel per k.
+    line: usize,
+    /// This tile's first line, in `1 / tiles` lines, and `2^16 / tiles`.
+    first: usize,
+    scale: usize,
+}
+
+/// Below this many rows the processor's own prefetching does better.
+pub(super) const AHEAD_ROWS: usize = 5;
+
 #[inline(always)]
 unsafe fn panel_f32<V: Lanes>(
     w: *const f32,
@@ -277,7 +292,8 @@ unsafe fn panel_f32<V: Lanes>(
 ) {
     // SAFETY: the panel holds k × 32 weights.
     unsafe {
-        rows::<V>(x, bias, y, shape, |j| {
+        let next = w.wrapping_add(shape.k * PANEL).cast();
+        rows::<V>(x, bias, y, shape, (next, 4 * PANEL), |j| {
             (V::load(w.add(j * PANEL)), V::load(w.add(j * PANEL + 16)))
         });
     }
@@ -293,7 +309,8 @@ unsafe fn panel_bf16<V: Lanes>(
 ) {
     // SAFETY: the panel holds k × 32 weights.
     unsafe {
-        rows::<V>(x, bias, y, shape, |j| {
+        let next = w.wrapping_add(shape.k * PANEL).cast();
+        rows::<V>(x, bias, y, shape, (next, 2 * PANEL), |j| {
             (
                 V::load_bf16(w.add(j * PANEL)),
                 V::load_bf16(w.add(j * PANEL + 16)),
@@ -309,27 +326,34 @@ unsafe fn rows<V: Lanes>(
     bias: *const f32,
     y: *mut f32,
     s: Shape,
+    (panel, line): (*const u8, usize),
     w: impl Fn(usize) -> (V, V) + Copy,
 ) {
     let tiles = s.rows.div_ceil(V::TILE_ROWS);
     for t in 0..tiles {
+        let ahead = Ahead {
+            panel,
+            line,
+            first: t * s.k,
+            scale: (1 << 16) / tiles,
+        };
         let (from, to) = (s.rows * t / tiles, s.rows * (t + 1) / tiles);
         // SAFETY: rows from..to of x and y.
         unsafe {
             let (x, y) = (x.add(from * s.k), y.add(from * s.n));
             match to - from {
-                1 => tile::<V, 1>(x, bias, y, s, w),
-                2 => tile::<V, 2>(x, bias, y, s, w),
-                3 => tile::<V, 3>(x, bias, y, s, w),
-                4 => tile::<V, 4>(x, bias, y, s, w),
-                5 => tile::<V, 5>(x, bias, y, s, w),
-                6 => tile::<V, 6>(x, bias, y, s, w),
-                7 => tile::<V, 7>(x, bias, y, s, w),
-                8 => tile::<V, 8>(x, bias, y, s, w),
-                9 => tile::<V, 9>(x, bias, y, s, w),
-                10 => tile::<V, 10>(x, bias, y, s, w),
-                11 => tile::<V, 11>(x, bias, y, s, w),
-                _ => tile::<V, 12>(x, bias, y, s, w),
+                1 => tile::<V, 1>(x, bias, y, s, ahead, w),
+                2 => tile::<V, 2>(x, bias, y, s, ahead, w),
+                3 => tile::<V, 3>(x, bias, y, s, ahead, w),
+                4 => tile::<V, 4>(x, bias, y, s, ahead, w),
+                5 => tile::<V, 5>(x, bias, y, s, ahead, w),
+                6 => tile::<V, 6>(x, bias, y, s, ahead, w),
+                7 => tile::<V, 7>(x, bias, y, s, ahead, w),
+                8 => tile::<V, 8>(x, bias, y, s, ahead, w),
+                9 => tile::<V, 9>(x, bias, y, s, ahead, w),
+                10 => tile::<V, 10>(x, bias, y, s, ahead, w),
+                11 => tile::<V, 11>(x, bias, y, s, ahead, w),
+                _ => tile::<V, 12>(x, bias, y, s, ahead, w),
             }
         }
     }
@@ -342,6 +366,7 @@ unsafe fn tile<V: Lanes, const R: usize>(
     bias: *const f32,
     y: *mut f32,
     s: Shape,
+    ahead: Ahead,
     w: impl Fn(usize) -> (V, V),
 ) {
     // SAFETY: R rows of x with k numbers each, R rows of y with `columns` numbers from here.
@@ -349,6 +374,10 @@ unsafe fn tile<V: Lanes, const R: usize>(
         let mut acc = [[V::splat(0.0); 2]; R];
         for j in 0..s.k {
             let (w0, w1) = w(j);
+            if R >= AHEAD_ROWS {
+                let line = ((ahead.first + j) * ahead.scale) >> 16;
+                V::prefetch(ahead.panel.wrapping_add(line * ahead.line));
+            }
             for (r, acc) in acc.iter_mut().enumerate() {
                 let x = V::splat(*x.add(r * s.k + j));
                 acc[0] = x.mul_add(w0, acc[0]);
