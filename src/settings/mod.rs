@@ -6,6 +6,7 @@
 
 pub mod env;
 
+mod decide;
 mod error;
 mod keys;
 mod layers;

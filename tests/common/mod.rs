@@ -2,6 +2,7 @@
 #![allow(
     dead_code,
     clippy::unwrap_used,
+    clippy::print_stderr,
     reason = "each test program uses its own part, and stops where it cannot go on"
 )]
 
@@ -91,10 +92,17 @@ pub fn engine(name: &str, setup: Setup) -> Arc<Engine> {
     engine_with(name, setup, |_| {})
 }
 
+/// Runs to the end. An engine that never answers ends the test program, which would wait for its thread otherwise.
 pub fn block_on<F: Future>(future: F) -> F::Output {
-    tokio::runtime::Builder::new_current_thread()
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .unwrap()
-        .block_on(future)
+        .unwrap();
+    let limit = std::time::Duration::from_mins(5);
+    runtime
+        .block_on(async { tokio::time::timeout(limit, future).await })
+        .unwrap_or_else(|_| {
+            eprintln!("no answer in {} s: the engine hangs", limit.as_secs());
+            std::process::exit(101)
+        })
 }
