@@ -7,7 +7,6 @@ mod common;
 use std::sync::Arc;
 
 use colloquy::engine::{Ask, ChatRole, Finish, Grammar, LoadOptions, LocalModel, Sampling, View};
-use colloquy::kernels::Profile;
 use colloquy::model::ModelParts;
 use colloquy::model::template::Day;
 use colloquy::rng::Stream;
@@ -19,7 +18,8 @@ fn demo() -> LocalModel {
     let options = LoadOptions {
         reference: "demo".into(),
         threads: 2,
-        profile: Profile::F32,
+        profile: None,
+        kv: None,
         memory_bytes: Some(300 << 20),
         available_bytes: 0,
     };
@@ -180,7 +180,8 @@ fn more_memory_than_there_is_is_said_before_anything_is_packed() {
     let options = LoadOptions {
         reference: "demo".into(),
         threads: 1,
-        profile: Profile::F32,
+        profile: None,
+        kv: None,
         memory_bytes: Some(5 << 20),
         available_bytes: 0,
     };

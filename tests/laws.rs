@@ -8,7 +8,7 @@ mod common;
 use std::sync::Arc;
 
 use colloquy::engine::{Completion, Engine, Finish, GenerateRequest, Sampling, ScoreRequest};
-use colloquy::kernels::{InstructionSet, Profile};
+use colloquy::kernels::{InstructionSet, KvType, Profile};
 use colloquy::rng::Stream;
 use common::{Setup, block_on, engine};
 
@@ -93,18 +93,21 @@ fn all(setup: Setup, name: &str, concurrency: usize, reversed: bool) -> Vec<(Vec
 
 #[test]
 fn batched_equals_alone_bit_for_bit() {
-    for (name, profile) in [
-        ("llama3", Profile::F32),
-        ("mistral-window", Profile::F32),
-        ("qwen2.5-bf16", Profile::F32),
-        ("smollm2", Profile::Int8),
-        ("qwen2", Profile::Int8),
+    for (name, profile, kv) in [
+        ("llama3", Profile::F32, KvType::F32),
+        ("mistral-window", Profile::F32, KvType::F16),
+        ("qwen2.5-bf16", Profile::F32, KvType::F32),
+        ("smollm2", Profile::Bf16, KvType::F16),
+        ("qwen2.5-bf16", Profile::Bf16, KvType::Bf16),
+        ("smollm2", Profile::Int8, KvType::F16),
+        ("qwen2", Profile::Int8, KvType::F32),
     ] {
         let alone = all(
             Setup {
                 threads: 1,
                 reuse: false,
                 profile,
+                kv,
                 ..Setup::default()
             },
             name,
@@ -113,6 +116,7 @@ fn batched_equals_alone_bit_for_bit() {
         );
         let base = Setup {
             profile,
+            kv,
             ..Setup::default()
         };
         for (what, setup, concurrency, reversed) in [
@@ -166,8 +170,9 @@ fn batched_equals_alone_bit_for_bit() {
         ] {
             assert!(
                 all(setup, name, concurrency, reversed) == alone,
-                "{name} {}: {what}",
-                profile.name()
+                "{name} {} {}: {what}",
+                profile.name(),
+                kv.name()
             );
         }
     }

@@ -79,6 +79,8 @@ fn texts_are_scored() {
         "score",
         "--model",
         &base,
+        "--quant",
+        "none",
         "--text-file",
         "text.txt",
         "--json",

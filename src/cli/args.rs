@@ -61,6 +61,41 @@ pub struct RecipeArgs {
     /// Change one key of the recipe, as --set conversation.max_turns=8; may be given several times
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
+    #[command(flatten)]
+    pub engine: EngineArgs,
+}
+
+/// How models are loaded and run.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Engine")]
+pub struct EngineArgs {
+    /// Weights: auto, none (as they are), bf16 or q8_0
+    #[arg(long, value_name = "QUANT")]
+    pub quant: Option<String>,
+    /// Keys and values: auto, f32, f16 or bf16
+    #[arg(long, value_name = "TYPE")]
+    pub kv_dtype: Option<String>,
+    /// Memory for weights, keys and values, as "12 GiB" [default: half of what is free]
+    #[arg(long, value_name = "SIZE")]
+    pub memory: Option<String>,
+    /// Threads [default: the cores this process may use]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<String>,
+}
+
+impl EngineArgs {
+    /// What was given: recipe key, flag, value.
+    pub fn overrides(&self) -> Vec<(&'static str, &'static str, String)> {
+        [
+            ("quant", "--quant", &self.quant),
+            ("engine.kv_dtype", "--kv-dtype", &self.kv_dtype),
+            ("engine.memory", "--memory", &self.memory),
+            ("engine.threads", "--threads", &self.threads),
+        ]
+        .into_iter()
+        .filter_map(|(key, flag, value)| Some((key, flag, value.clone()?)))
+        .collect()
+    }
 }
 
 #[derive(Args, Clone, Debug)]
@@ -184,6 +219,8 @@ pub struct ScoreArgs {
     /// The text, in UTF-8; - for standard input
     #[arg(long, value_name = "FILE")]
     pub text_file: PathBuf,
+    #[command(flatten)]
+    pub engine: EngineArgs,
     /// Print {"tokens": [{"id", "text", "logprob"}, …], "perplexity"}; the first token has no log-probability
     #[arg(long)]
     pub json: bool,

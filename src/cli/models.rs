@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::failure::{Code, Failure};
 use super::talk::grouped;
 use super::workshop::read_parts;
+use crate::engine::KvType;
 use crate::model::tokenizer::Tokenizer;
 use crate::model::{Encoder, ModelParts, ModelSpec, RopeScaling};
 
@@ -99,7 +100,7 @@ fn facts(
         "passage_tokens": manifest.passage_tokens,
         "memory": {
             "weight_bytes": weight_bytes(spec, &dtype),
-            "cache_bytes_per_1000_tokens": 1000 * spec.kv_bytes_per_token(),
+            "cache_bytes_per_1000_tokens": 1000 * spec.kv_bytes_per_token(KvType::F16),
         },
     });
     match (parts.template.take(), no_chat) {

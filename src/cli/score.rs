@@ -53,6 +53,7 @@ pub fn run(args: &ScoreArgs) -> Result<ExitCode, Failure> {
     // For threads and memory, which the environment may set.
     let overrides = Overrides {
         model: Some(args.model.clone()),
+        engine: args.engine.overrides(),
         ..Overrides::default()
     };
     let recipe = RecipeText::embedded(&EMBEDDED[0]);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::args::RecipeArgs;
 use super::failure::{Code, Failure};
-use crate::engine::{ChatModel, LoadOptions, LocalModel, Profile, ScriptedModel};
+use crate::engine::{ChatModel, KvType, LoadOptions, LocalModel, Profile, ScriptedModel};
 use crate::hash;
 use crate::hub::{self, CachePlaces};
 use crate::knowledge::{self, PageFile, Pages};
@@ -38,6 +38,7 @@ pub fn read_settings(
         count: None,
         limit,
         out,
+        engine: args.engine.overrides(),
         set: args.set.clone(),
     };
     let settings = settings::resolve(&recipe, &overrides, &Environment::from_process())?;
@@ -246,8 +247,16 @@ pub fn load_options(reference: &str, spec: &RunSpec) -> LoadOptions {
         reference: reference.to_owned(),
         threads,
         profile: match spec.quant {
-            settings::Quant::None => Profile::F32,
-            settings::Quant::Q8 => Profile::Int8,
+            settings::Quant::Auto => None,
+            settings::Quant::None => Some(Profile::F32),
+            settings::Quant::Bf16 => Some(Profile::Bf16),
+            settings::Quant::Q8 => Some(Profile::Int8),
+        },
+        kv: match spec.engine.kv_dtype {
+            settings::KvDtype::Auto => None,
+            settings::KvDtype::F32 => Some(KvType::F32),
+            settings::KvDtype::F16 => Some(KvType::F16),
+            settings::KvDtype::Bf16 => Some(KvType::Bf16),
         },
         memory_bytes,
         available_bytes: memory::available(),

@@ -8,8 +8,10 @@ use super::{
     Ask, ChatError, Completion, Engine, EngineOptions, EngineSession, EngineStats, GenerateRequest,
     ModelIdentity, ModelRunner, Sampling, ScoreRequest, TokenId, Vocabulary,
 };
-use crate::kernels::{Cpu, InstructionSet, PAGE_TOKENS, Profile, Threads};
-use crate::model::{ChatRole, Decoder, Encoder, KvPool, ModelError, ModelParts, ModelSpec, View};
+use crate::kernels::{Cpu, InstructionSet, KvType, PAGE_TOKENS, Profile, Threads};
+use crate::model::{
+    ChatRole, Decoder, Encoder, KvPool, Manifest, ModelError, ModelParts, ModelSpec, View,
+};
 
 /// Tokens that one step computes at most while prompts wait.
 const STEP_TOKENS: usize = 512;
@@ -24,12 +26,52 @@ pub struct LoadOptions {
     /// As the user named the model.
     pub reference: String,
     pub threads: usize,
-    /// How the linear layers compute.
-    pub profile: Profile,
+    /// How the linear layers compute; when not given, as the model's manifest says, and else in 8 bits.
+    pub profile: Option<Profile>,
+    /// How keys and values are kept; when not given, f32 in profile `f32` and f16 in the others.
+    pub kv: Option<KvType>,
     /// Bytes for weights and the page pool together; half of what is available when not given.
     pub memory_bytes: Option<u64>,
     /// Bytes that the system has to spare.
     pub available_bytes: u64,
+}
+
+/// What a model's bits depend on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Numerics {
+    pub profile: Profile,
+    pub kv: KvType,
+}
+
+impl Numerics {
+    /// The name in run manifests and records: the profile, and the type of keys and values where it is not the usual one.
+    #[must_use]
+    pub fn name(self) -> String {
+        let profile = self.profile.name();
+        if self.kv == usual_kv(self.profile) {
+            profile.to_owned()
+        } else {
+            format!("{profile}+kv-{}", self.kv.name())
+        }
+    }
+}
+
+fn usual_kv(profile: Profile) -> KvType {
+    match profile {
+        Profile::F32 => KvType::F32,
+        Profile::Bf16 | Profile::Int8 => KvType::F16,
+    }
+}
+
+impl LoadOptions {
+    /// What is left open, decided for a model.
+    #[must_use]
+    pub fn numerics(&self, manifest: &Manifest) -> Numerics {
+        let own = manifest.quant.map(Profile::from);
+        let profile = self.profile.or(own).unwrap_or(Profile::Int8);
+        let kv = self.kv.unwrap_or(usual_kv(profile));
+        Numerics { profile, kv }
+    }
 }
 
 /// A chat model, loaded.
@@ -76,10 +118,11 @@ pub fn start_engine(
     let context = spec
         .max_positions
         .min(parts.manifest.context_tokens.unwrap_or(32_768));
+    let Numerics { profile, kv } = options.numerics(&parts.manifest);
     let budget = options.memory_bytes.unwrap_or(options.available_bytes / 2);
     // Told before anything is packed: the system would kill the program half-way.
-    let expected = parts.weights.packed_bytes(options.profile) as u64;
-    let per_token = spec.kv_bytes_per_token() as u64;
+    let expected = parts.weights.packed_bytes(profile) as u64;
+    let per_token = spec.kv_bytes_per_token(kv) as u64;
     let least = LEAST_POOL_TOKENS * per_token;
     if expected + least > budget {
         return Err(ModelError::Memory {
@@ -96,7 +139,7 @@ pub fn start_engine(
         spec.clone(),
         &parts.weights,
         context,
-        options.profile,
+        profile,
         Arc::clone(&cpu),
     )?;
     let weight_bytes = decoder.weight_bytes();
@@ -122,7 +165,7 @@ pub fn start_engine(
         context_tokens: context,
         reuse: true,
     };
-    let pool = KvPool::new(spec, pool_tokens / PAGE_TOKENS);
+    let pool = KvPool::new(spec, pool_tokens / PAGE_TOKENS, kv);
     let engine = Engine::start(ModelRunner { decoder, cpu }, pool, vocabulary, setup)
         .map_err(ModelError::Start)?;
     Ok(Started {
@@ -153,7 +196,7 @@ impl LocalModel {
         let identity = ModelIdentity {
             reference: options.reference.clone(),
             hash: parts.hash.clone(),
-            profile: options.profile.name().into(),
+            profile: options.numerics(manifest).name(),
             licence: manifest
                 .output_terms
                 .clone()

@@ -16,12 +16,12 @@ pub mod scripted;
 mod sequence;
 mod stats;
 
-pub use crate::kernels::Profile;
+pub use crate::kernels::{KvType, Profile};
 pub use crate::model::{ChatRole, Message, TokenId, View};
 pub use chat::{Ask, ChatError, ModelIdentity};
 pub use chat_model::{ChatModel, OPENER, Session};
 pub use core::{Engine, EngineOptions, EngineSession, Vocabulary};
-pub use local::{LoadOptions, LocalModel, Started, start_engine};
+pub use local::{LoadOptions, LocalModel, Numerics, Started, start_engine};
 pub use request::{Completion, Finish, GenerateRequest, Grammar, Sampling, ScoreRequest};
 pub use runner::ModelRunner;
 pub use scripted::ScriptedModel;

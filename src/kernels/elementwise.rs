@@ -1,32 +1,15 @@
 //! Row-wise pieces: RMS norm, gated activation. Sums run over sixteen lanes (element `i` in lane `i mod 16`) and a fixed tree.
 
-use super::Threads;
 use super::lanes::{InstructionSet, Lanes, for_each_set};
-use super::linear::Output;
 
-/// `y = x / sqrt(mean(x²) + eps) · weight`, row by row (Zhang and Sennrich 2019).
+/// `y = x / sqrt(mean(x²) + eps) · weight`, one row (Zhang and Sennrich 2019).
 ///
 /// # Panics
-/// When lengths do not fit.
-pub fn rms_norm(
-    x: &[f32],
-    weight: &[f32],
-    eps: f32,
-    y: &mut [f32],
-    threads: &Threads,
-    set: InstructionSet,
-) {
-    let n = weight.len();
-    let rows = x.len() / n;
-    assert!(x.len() == rows * n && y.len() == x.len(), "rows of {n}");
-    let out = Output(y.as_mut_ptr());
-    let per_chunk = rows_per_chunk(rows, n);
-    threads.run(rows.div_ceil(per_chunk), &|chunk| {
-        for row in chunk * per_chunk..((chunk + 1) * per_chunk).min(rows) {
-            let (x, w, y) = (x[row * n..].as_ptr(), weight.as_ptr(), out.at(row * n));
-            for_each_set!(set, norm_row(x: *const f32, w: *const f32, eps: f32, y: *mut f32, n: usize));
-        }
-    });
+/// When lengths differ.
+pub fn norm_into(x: &[f32], weight: &[f32], eps: f32, y: &mut [f32], set: InstructionSet) {
+    assert!(x.len() == weight.len() && x.len() == y.len(), "one length");
+    let (n, x, w, y) = (x.len(), x.as_ptr(), weight.as_ptr(), y.as_mut_ptr());
+    for_each_set!(set, norm_row(x: *const f32, w: *const f32, eps: f32, y: *mut f32, n: usize));
 }
 
 #[inline(always)]
@@ -50,24 +33,6 @@ unsafe fn norm_row<V: Lanes>(x: *const f32, w: *const f32, eps: f32, y: *mut f32
     }
 }
 
-/// `y = a + b`.
-///
-/// # Panics
-/// When lengths differ.
-pub fn add(a: &[f32], b: &[f32], y: &mut [f32], threads: &Threads) {
-    assert!(a.len() == b.len() && a.len() == y.len(), "one length");
-    const CHUNK: usize = 16_384;
-    let (len, out) = (a.len(), Output(y.as_mut_ptr()));
-    threads.run(len.div_ceil(CHUNK), &|chunk| {
-        let range = chunk * CHUNK..((chunk + 1) * CHUNK).min(len);
-        // SAFETY: this chunk's own part.
-        let y = unsafe { std::slice::from_raw_parts_mut(out.at(range.start), range.len()) };
-        for ((y, a), b) in y.iter_mut().zip(&a[range.clone()]).zip(&b[range]) {
-            *y = a + b;
-        }
-    });
-}
-
 /// The activation of a gated feed-forward layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activation {
@@ -77,41 +42,39 @@ pub enum Activation {
     GeluTanh,
 }
 
-/// `y = activation(gate) · up`, where a row of `x` is `gate` then `up`, each `n` long.
+/// `y = activation(gate) · up`.
 ///
 /// # Panics
-/// When lengths do not fit.
-pub fn gate(
+/// When lengths differ.
+pub fn gate_into(
     activation: Activation,
-    x: &[f32],
-    n: usize,
+    gate: &[f32],
+    up: &[f32],
     y: &mut [f32],
-    threads: &Threads,
     set: InstructionSet,
 ) {
-    let rows = x.len() / (2 * n);
     assert!(
-        x.len() == rows * 2 * n && y.len() == rows * n,
-        "rows of 2 × {n}"
+        gate.len() == up.len() && gate.len() == y.len(),
+        "one length"
     );
-    let out = Output(y.as_mut_ptr());
-    let per_chunk = rows_per_chunk(rows, n);
-    threads.run(rows.div_ceil(per_chunk), &|chunk| {
-        for row in chunk * per_chunk..((chunk + 1) * per_chunk).min(rows) {
-            let (x, y) = (x[row * 2 * n..].as_ptr(), out.at(row * n));
-            for_each_set!(set, gate_row(activation: Activation, x: *const f32, y: *mut f32, n: usize));
-        }
-    });
+    let (n, gate, up, y) = (gate.len(), gate.as_ptr(), up.as_ptr(), y.as_mut_ptr());
+    for_each_set!(set, gate_row(activation: Activation, gate: *const f32, up: *const f32, y: *mut f32, n: usize));
 }
 
 #[inline(always)]
-unsafe fn gate_row<V: Lanes>(activation: Activation, x: *const f32, y: *mut f32, n: usize) {
-    // SAFETY: 2 n numbers at x, n at y.
+unsafe fn gate_row<V: Lanes>(
+    activation: Activation,
+    gate: *const f32,
+    up: *const f32,
+    y: *mut f32,
+    n: usize,
+) {
+    // SAFETY: n numbers at gate, up and y.
     unsafe {
         for j in (0..n).step_by(16) {
             let lanes = (n - j).min(16);
-            let gate = V::load_n(x.add(j), lanes);
-            let up = V::load_n(x.add(n + j), lanes);
+            let gate = V::load_n(gate.add(j), lanes);
+            let up = V::load_n(up.add(j), lanes);
             let slope = match activation {
                 Activation::Silu => gate,
                 Activation::GeluTanh => {
@@ -143,10 +106,6 @@ unsafe fn exp_all<V: Lanes>(p: *mut f32, n: usize) {
     }
 }
 
-fn rows_per_chunk(rows: usize, n: usize) -> usize {
-    (16_384 / n.max(1)).clamp(1, rows.max(1))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,20 +124,16 @@ mod tests {
     #[test]
     #[expect(clippy::cast_precision_loss, reason = "test data")]
     fn norm_is_close_to_f64_and_equal_on_every_set() {
-        let threads = Threads::new(2);
-        for (rows, n) in [(1, 1), (3, 15), (5, 40), (2, 576), (70, 256)] {
-            let (x, w) = (wave(rows * n), wave(n));
+        for n in [1, 15, 40, 576, 256] {
+            let (x, w) = (wave(n), wave(n));
             let mut first: Option<Vec<f32>> = None;
             for set in InstructionSet::available() {
-                let mut y = vec![0.0; rows * n];
-                rms_norm(&x, &w, 1e-5, &mut y, &threads, set);
-                for r in 0..rows {
-                    let row = &x[r * n..(r + 1) * n];
-                    let mean = row.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>() / n as f64;
-                    for j in 0..n {
-                        let want = f64::from(row[j]) / (mean + 1e-5).sqrt() * f64::from(w[j]);
-                        assert!((f64::from(y[r * n + j]) - want).abs() < 1e-5);
-                    }
+                let mut y = vec![f32::NAN; n];
+                norm_into(&x, &w, 1e-5, &mut y, set);
+                let mean = x.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>() / n as f64;
+                for j in 0..n {
+                    let want = f64::from(x[j]) / (mean + 1e-5).sqrt() * f64::from(w[j]);
+                    assert!((f64::from(y[j]) - want).abs() < 1e-5);
                 }
                 assert_eq!(*first.get_or_insert_with(|| y.clone()), y, "{set:?}");
             }
@@ -187,48 +142,32 @@ mod tests {
 
     #[test]
     fn activations_are_close_to_f64_and_equal_on_every_set() {
-        let threads = Threads::new(1);
-        let n = 37;
-        let mut x = wave(4 * 2 * n);
+        let n = 137;
+        let mut x = wave(2 * n);
         x[0] = -120.0;
         x[1] = 120.0;
         for activation in [Activation::Silu, Activation::GeluTanh] {
             let mut first: Option<Vec<f32>> = None;
             for set in InstructionSet::available() {
-                let mut y = vec![0.0; 4 * n];
-                gate(activation, &x, n, &mut y, &threads, set);
-                for r in 0..4 {
-                    for j in 0..n {
-                        let (g, u) = (f64::from(x[r * 2 * n + j]), f64::from(x[r * 2 * n + n + j]));
-                        let want = u * match activation {
-                            Activation::Silu => g / (1.0 + (-g).exp()),
-                            Activation::GeluTanh => {
-                                let z = (2.0 / std::f64::consts::PI).sqrt()
-                                    * (g + 0.044_715 * g.powi(3));
-                                0.5 * g * (1.0 + z.tanh())
-                            }
-                        };
-                        assert!(
-                            (f64::from(y[r * n + j]) - want).abs() < 1e-5 * want.abs().max(1.0),
-                            "{g} {u}"
-                        );
-                    }
+                let mut y = vec![f32::NAN; n];
+                gate_into(activation, &x[..n], &x[n..], &mut y, set);
+                for j in 0..n {
+                    let (g, u) = (f64::from(x[j]), f64::from(x[n + j]));
+                    let want = u * match activation {
+                        Activation::Silu => g / (1.0 + (-g).exp()),
+                        Activation::GeluTanh => {
+                            let z =
+                                (2.0 / std::f64::consts::PI).sqrt() * (g + 0.044_715 * g.powi(3));
+                            0.5 * g * (1.0 + z.tanh())
+                        }
+                    };
+                    assert!(
+                        (f64::from(y[j]) - want).abs() < 1e-5 * want.abs().max(1.0),
+                        "{g} {u}"
+                    );
                 }
                 assert_eq!(*first.get_or_insert_with(|| y.clone()), y, "{set:?}");
             }
-        }
-    }
-
-    #[test]
-    fn sums_are_sums() {
-        for n in [1, 5, 16_384, 40_001] {
-            let (a, mut y) = (wave(n), vec![0.0; n]);
-            add(&a, &a, &mut y, &Threads::new(2));
-            assert!(
-                y.iter()
-                    .zip(&a)
-                    .all(|(y, a)| y.to_bits() == (a + a).to_bits())
-            );
         }
     }
 

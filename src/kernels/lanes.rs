@@ -9,13 +9,16 @@
 /// Implementations backed by intrinsics may only be used inside functions compiled for their instruction set; pointers
 /// must be valid for sixteen elements (or `n` for the partial forms).
 pub unsafe trait Lanes: Copy {
-    /// Rows of a register tile that the instruction set has room for, with two vectors a row.
-    const TILE_ROWS: usize;
-
     unsafe fn splat(x: f32) -> Self;
     unsafe fn load(p: *const f32) -> Self;
     /// Sixteen bf16 numbers, widened exactly.
     unsafe fn load_bf16(p: *const u16) -> Self;
+    /// Sixteen pairs of bf16 numbers, widened exactly: the even ones, the odd ones.
+    unsafe fn load_bf16_pairs(p: *const u16) -> (Self, Self);
+    /// Sixteen f16 numbers, widened exactly.
+    unsafe fn load_f16(p: *const u16) -> Self;
+    /// Sixteen f16 numbers, rounded to the nearest, ties to even.
+    unsafe fn store_f16(self, p: *mut u16);
     /// Asks for the cache line at `p` to come to L2; any address is allowed.
     #[inline(always)]
     unsafe fn prefetch(_p: *const u8) {}
@@ -37,6 +40,8 @@ pub unsafe trait Lanes: Copy {
     unsafe fn round(self) -> Self;
     /// `2^n` for integral lanes `n` in -126..=127.
     unsafe fn exp2_int(self) -> Self;
+    /// Zero of the same sign in lanes below the normal numbers.
+    unsafe fn flush(self) -> Self;
     /// Lanes `from..to` of `self`, `other` elsewhere.
     unsafe fn keep(self, from: usize, to: usize, other: Self) -> Self;
 
@@ -57,7 +62,7 @@ pub unsafe trait Lanes: Copy {
         tree(a, |x, y| x + y)
     }
 
-    /// The largest lane.
+    /// The largest lane; anything where one is NaN.
     #[inline(always)]
     unsafe fn largest(self) -> f32 {
         // SAFETY: the caller's.
@@ -117,8 +122,6 @@ pub struct Portable([f32; 16]);
 
 // SAFETY: no intrinsics; pointers are the caller's.
 unsafe impl Lanes for Portable {
-    const TILE_ROWS: usize = 4;
-
     #[inline(always)]
     unsafe fn splat(x: f32) -> Self {
         Self([x; 16])
@@ -133,6 +136,38 @@ unsafe impl Lanes for Portable {
         // SAFETY: sixteen elements by contract.
         let raw = unsafe { p.cast::<[u16; 16]>().read_unaligned() };
         Self(raw.map(|h| f32::from_bits(u32::from(h) << 16)))
+    }
+    #[inline(always)]
+    unsafe fn load_bf16_pairs(p: *const u16) -> (Self, Self) {
+        // SAFETY: sixteen pairs by contract.
+        let raw = unsafe { p.cast::<[[u16; 2]; 16]>().read_unaligned() };
+        let widen = |h: u16| f32::from_bits(u32::from(h) << 16);
+        (
+            Self(raw.map(|pair| widen(pair[0]))),
+            Self(raw.map(|pair| widen(pair[1]))),
+        )
+    }
+    #[inline(always)]
+    unsafe fn load_f16(p: *const u16) -> Self {
+        // SAFETY: sixteen elements by contract.
+        let raw = unsafe { p.cast::<[u16; 16]>().read_unaligned() };
+        Self(raw.map(|h| half::f16::from_bits(h).to_f32()))
+    }
+    #[inline(always)]
+    unsafe fn store_f16(self, p: *mut u16) {
+        let raw = self.0.map(|x| half::f16::from_f32(x).to_bits());
+        // SAFETY: sixteen elements by contract.
+        unsafe { p.cast::<[u16; 16]>().write_unaligned(raw) };
+    }
+    #[inline(always)]
+    unsafe fn flush(self) -> Self {
+        Self(self.0.map(|x| {
+            if x.abs() < f32::MIN_POSITIVE {
+                x * 0.0
+            } else {
+                x
+            }
+        }))
     }
     #[inline(always)]
     unsafe fn load_n(p: *const f32, n: usize) -> Self {
@@ -242,7 +277,7 @@ mod x86 {
 
     /// AVX-512F.
     #[derive(Clone, Copy)]
-    pub struct Avx512(__m512);
+    pub struct Avx512(pub(in super::super) __m512);
 
     #[inline(always)]
     fn mask(n: usize) -> u16 {
@@ -254,10 +289,35 @@ mod x86 {
         }
     }
 
+    #[inline(always)]
+    unsafe fn halves(x: __m512) -> (__m256, __m256) {
+        unsafe {
+            let upper = _mm512_extractf64x4_pd::<1>(_mm512_castps_pd(x));
+            (_mm512_castps512_ps256(x), _mm256_castpd_ps(upper))
+        }
+    }
+
+    /// The rest of the tree below 8 + 8.
+    #[inline(always)]
+    unsafe fn sum_of_eight(x: __m256) -> f32 {
+        unsafe {
+            let x = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps::<1>(x));
+            let x = _mm_add_ps(x, _mm_movehl_ps(x, x));
+            _mm_cvtss_f32(_mm_add_ss(x, _mm_movehdup_ps(x)))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn largest_of_eight(x: __m256) -> f32 {
+        unsafe {
+            let x = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps::<1>(x));
+            let x = _mm_max_ps(x, _mm_movehl_ps(x, x));
+            _mm_cvtss_f32(_mm_max_ss(x, _mm_movehdup_ps(x)))
+        }
+    }
+
     // SAFETY: used only in functions compiled with avx512f.
     unsafe impl Lanes for Avx512 {
-        const TILE_ROWS: usize = 12;
-
         #[inline(always)]
         unsafe fn prefetch(p: *const u8) {
             unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
@@ -265,6 +325,20 @@ mod x86 {
         #[inline(always)]
         unsafe fn splat(x: f32) -> Self {
             unsafe { Self(_mm512_set1_ps(x)) }
+        }
+        #[inline(always)]
+        unsafe fn sum(self) -> f32 {
+            unsafe {
+                let (a, b) = halves(self.0);
+                sum_of_eight(_mm256_add_ps(a, b))
+            }
+        }
+        #[inline(always)]
+        unsafe fn largest(self) -> f32 {
+            unsafe {
+                let (a, b) = halves(self.0);
+                largest_of_eight(_mm256_max_ps(a, b))
+            }
         }
         #[inline(always)]
         unsafe fn load(p: *const f32) -> Self {
@@ -275,6 +349,43 @@ mod x86 {
             unsafe {
                 let h = _mm512_cvtepu16_epi32(_mm256_loadu_si256(p.cast()));
                 Self(_mm512_castsi512_ps(_mm512_slli_epi32::<16>(h)))
+            }
+        }
+        #[inline(always)]
+        unsafe fn load_bf16_pairs(p: *const u16) -> (Self, Self) {
+            unsafe {
+                let pairs = _mm512_loadu_si512(p.cast());
+                let odd = _mm512_and_si512(pairs, _mm512_set1_epi32(0xffff_0000_u32.cast_signed()));
+                (
+                    Self(_mm512_castsi512_ps(_mm512_slli_epi32::<16>(pairs))),
+                    Self(_mm512_castsi512_ps(odd)),
+                )
+            }
+        }
+        #[inline(always)]
+        unsafe fn load_f16(p: *const u16) -> Self {
+            unsafe { Self(_mm512_cvtph_ps(_mm256_loadu_si256(p.cast()))) }
+        }
+        #[inline(always)]
+        unsafe fn store_f16(self, p: *mut u16) {
+            unsafe {
+                _mm256_storeu_si256(
+                    p.cast(),
+                    _mm512_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(self.0),
+                );
+            }
+        }
+        #[inline(always)]
+        unsafe fn flush(self) -> Self {
+            unsafe {
+                let bound = _mm512_set1_ps(f32::MIN_POSITIVE);
+                let tiny = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(_mm512_abs_ps(self.0), bound);
+                Self(_mm512_mask_mul_ps(
+                    self.0,
+                    tiny,
+                    self.0,
+                    _mm512_setzero_ps(),
+                ))
             }
         }
         #[inline(always)]
@@ -347,8 +458,6 @@ mod x86 {
 
     // SAFETY: used only in functions compiled with avx2 and fma.
     unsafe impl Lanes for Avx2 {
-        const TILE_ROWS: usize = 3;
-
         #[inline(always)]
         unsafe fn prefetch(p: *const u8) {
             unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
@@ -356,6 +465,14 @@ mod x86 {
         #[inline(always)]
         unsafe fn splat(x: f32) -> Self {
             unsafe { Self(_mm256_set1_ps(x), _mm256_set1_ps(x)) }
+        }
+        #[inline(always)]
+        unsafe fn sum(self) -> f32 {
+            unsafe { sum_of_eight(_mm256_add_ps(self.0, self.1)) }
+        }
+        #[inline(always)]
+        unsafe fn largest(self) -> f32 {
+            unsafe { largest_of_eight(_mm256_max_ps(self.0, self.1)) }
         }
         #[inline(always)]
         unsafe fn load(p: *const f32) -> Self {
@@ -369,6 +486,48 @@ mod x86 {
                     _mm256_castsi256_ps(_mm256_slli_epi32::<16>(h))
                 };
                 Self(widen(p), widen(p.add(8)))
+            }
+        }
+        #[inline(always)]
+        unsafe fn load_bf16_pairs(p: *const u16) -> (Self, Self) {
+            unsafe {
+                let mask = _mm256_set1_epi32(0xffff_0000_u32.cast_signed());
+                let part = |q: *const u16| {
+                    let pairs = _mm256_loadu_si256(q.cast());
+                    (
+                        _mm256_castsi256_ps(_mm256_slli_epi32::<16>(pairs)),
+                        _mm256_castsi256_ps(_mm256_and_si256(pairs, mask)),
+                    )
+                };
+                let (a, b) = (part(p), part(p.add(16)));
+                (Self(a.0, b.0), Self(a.1, b.1))
+            }
+        }
+        #[inline(always)]
+        unsafe fn load_f16(p: *const u16) -> Self {
+            unsafe {
+                let widen = |q: *const u16| _mm256_cvtph_ps(_mm_loadu_si128(q.cast()));
+                Self(widen(p), widen(p.add(8)))
+            }
+        }
+        #[inline(always)]
+        unsafe fn store_f16(self, p: *mut u16) {
+            unsafe {
+                let narrow = |x| _mm256_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(x);
+                _mm_storeu_si128(p.cast(), narrow(self.0));
+                _mm_storeu_si128(p.add(8).cast(), narrow(self.1));
+            }
+        }
+        #[inline(always)]
+        unsafe fn flush(self) -> Self {
+            unsafe {
+                let part = |x| {
+                    let size = _mm256_andnot_ps(_mm256_set1_ps(-0.0), x);
+                    let bound = _mm256_set1_ps(f32::MIN_POSITIVE);
+                    let tiny = _mm256_cmp_ps::<_CMP_LT_OQ>(size, bound);
+                    _mm256_blendv_ps(x, _mm256_mul_ps(x, _mm256_setzero_ps()), tiny)
+                };
+                Self(part(self.0), part(self.1))
             }
         }
         #[inline(always)]
@@ -468,6 +627,8 @@ pub enum InstructionSet {
     Avx512,
     /// AVX-512 with byte and word forms and VNNI.
     Avx512Vnni,
+    /// The same with bf16 dot products.
+    Avx512Bf16,
 }
 
 impl InstructionSet {
@@ -479,7 +640,12 @@ impl InstructionSet {
             if is_x86_feature_detected!("avx512f") {
                 let vnni =
                     is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vnni");
-                return if vnni { Self::Avx512Vnni } else { Self::Avx512 };
+                let pairs = is_x86_feature_detected!("avx512bf16");
+                return match (vnni, pairs) {
+                    (true, true) => Self::Avx512Bf16,
+                    (true, false) => Self::Avx512Vnni,
+                    (false, _) => Self::Avx512,
+                };
             }
             if is_x86_feature_detected!("avx2")
                 && is_x86_feature_detected!("fma")
@@ -494,10 +660,16 @@ impl InstructionSet {
     /// Every one that this processor has.
     #[must_use]
     pub fn available() -> Vec<Self> {
-        [Self::Portable, Self::Avx2, Self::Avx512, Self::Avx512Vnni]
-            .into_iter()
-            .filter(|&set| set <= Self::detect())
-            .collect()
+        [
+            Self::Portable,
+            Self::Avx2,
+            Self::Avx512,
+            Self::Avx512Vnni,
+            Self::Avx512Bf16,
+        ]
+        .into_iter()
+        .filter(|&set| set <= Self::detect())
+        .collect()
     }
 
     /// The name for people.
@@ -508,6 +680,7 @@ impl InstructionSet {
             Self::Avx2 => "avx2+fma",
             Self::Avx512 => "avx512f",
             Self::Avx512Vnni => "avx512f+vnni",
+            Self::Avx512Bf16 => "avx512f+vnni+bf16",
         }
     }
 }
@@ -519,13 +692,14 @@ macro_rules! for_each_set {
         #[target_feature(enable = "avx512f")]
         unsafe fn avx512($($argument: $type),*) { unsafe { $function::<$crate::kernels::lanes::Avx512>($($argument),*) } }
         #[cfg(target_arch = "x86_64")]
-        #[target_feature(enable = "avx2,fma")]
+        #[target_feature(enable = "avx2,fma,f16c")]
         unsafe fn avx2($($argument: $type),*) { unsafe { $function::<$crate::kernels::lanes::Avx2>($($argument),*) } }
         match $set {
             // SAFETY: the set was found on this processor; pointers are the caller's contract.
             #[cfg(target_arch = "x86_64")]
             $crate::kernels::lanes::InstructionSet::Avx512
-            | $crate::kernels::lanes::InstructionSet::Avx512Vnni => unsafe { avx512($($argument),*) },
+            | $crate::kernels::lanes::InstructionSet::Avx512Vnni
+            | $crate::kernels::lanes::InstructionSet::Avx512Bf16 => unsafe { avx512($($argument),*) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             $crate::kernels::lanes::InstructionSet::Avx2 => unsafe { avx2($($argument),*) },

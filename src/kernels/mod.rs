@@ -4,16 +4,15 @@
 mod attention;
 mod buffer;
 mod elementwise;
-mod int8;
 mod lanes;
 mod linear;
 mod ops;
 mod threads;
 
-pub use attention::{AttentionShape, MAX_HEAD_DIM, PAGE_TOKENS, RopeTable, Span};
+pub use attention::{AttentionShape, KvType, MAX_HEAD_DIM, PAGE_TOKENS, RopeTable, Span};
 pub use buffer::Buffer;
 pub use elementwise::{Activation, exp_in_place};
 pub use lanes::InstructionSet;
-pub use linear::{PackedLinear, Profile, Rows};
-pub use ops::{Attention, Cpu, Embedding, Gate, Linear, Residual, RmsNorm};
+pub use linear::{Input, PackedLinear, Profile, Rows};
+pub use ops::{Attention, Before, Cpu, Embedding, Linear};
 pub use threads::Threads;

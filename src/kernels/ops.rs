@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, bail};
 
-use super::attention::{self, AttentionShape, RopeTable, Span};
+use super::attention::{self, AttentionShape, KvType, RopeTable, Span};
 use super::buffer::Buffer;
-use super::elementwise::{self, Activation};
-use super::linear::PackedLinear;
+use super::elementwise::Activation;
+use super::linear::{Input, Output, PackedLinear, unwritten};
 use super::{InstructionSet, Threads};
 
 /// What CPU kernels run on.
@@ -50,11 +50,61 @@ fn rows(data: Vec<f32>, rows: usize, columns: usize) -> (CpuStorage, Shape) {
     (CpuStorage::F32(data), Shape::from((rows, columns)))
 }
 
-/// `[rows, k] → [rows, n]`.
+/// What happens to a layer's input before the weights.
+#[derive(Clone)]
+pub enum Before {
+    Nothing,
+    /// RMS norm with this weight and epsilon.
+    Norm(Arc<[f32]>, f32),
+    /// Rows are gate and up, side by side: `activation(gate) · up`.
+    Gate(Activation),
+}
+
+/// A linear layer with what comes before it: `[rows, k] → [rows, n]` (`[rows, 2k]` before a gate). With two operands, the
+/// first is the stream that the result is added to: `[rows, n], [rows, k] → [rows, n]`.
 #[derive(Clone)]
 pub struct Linear {
+    pub before: Before,
     pub weights: Arc<PackedLinear>,
     pub cpu: Arc<Cpu>,
+}
+
+impl Linear {
+    fn forward(
+        &self,
+        (storage, layout): (&CpuStorage, &Layout),
+        stream: Option<(&CpuStorage, &Layout)>,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (k, n) = (self.weights.k(), self.weights.n());
+        let width = match self.before {
+            Before::Gate(_) => 2 * k,
+            _ => k,
+        };
+        let (x, m) = floats(storage, layout, width, "linear")?;
+        let residual = match stream {
+            None => None,
+            Some((storage, layout)) => {
+                let (residual, rows) = floats(storage, layout, n, "linear")?;
+                if rows != m {
+                    bail!("{rows} rows and {m} rows do not add up");
+                }
+                Some(residual)
+            }
+        };
+        let input = match &self.before {
+            Before::Nothing => Input::Rows(x),
+            Before::Norm(weight, eps) => Input::Norm {
+                x,
+                weight,
+                eps: *eps,
+            },
+            Before::Gate(activation) => Input::Gate {
+                x,
+                activation: *activation,
+            },
+        };
+        Ok(rows(self.weights.forward(input, residual, &self.cpu), m, n))
+    }
 }
 
 impl CustomOp1 for Linear {
@@ -63,11 +113,23 @@ impl CustomOp1 for Linear {
     }
 
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (x, m) = floats(storage, layout, self.weights.k(), self.name())?;
-        let mut y = vec![0.0; m * self.weights.n()];
-        self.weights
-            .forward(x, &mut y, &self.cpu.threads, self.cpu.set);
-        Ok(rows(y, m, self.weights.n()))
+        self.forward((storage, layout), None)
+    }
+}
+
+impl CustomOp2 for Linear {
+    fn name(&self) -> &'static str {
+        "linear-residual"
+    }
+
+    fn cpu_fwd(
+        &self,
+        stream: &CpuStorage,
+        stream_layout: &Layout,
+        storage: &CpuStorage,
+        layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        self.forward((storage, layout), Some((stream, stream_layout)))
     }
 }
 
@@ -75,6 +137,7 @@ impl CustomOp1 for Linear {
 #[derive(Clone)]
 pub struct Embedding {
     pub table: Arc<PackedLinear>,
+    pub cpu: Arc<Cpu>,
 }
 
 impl CustomOp1 for Embedding {
@@ -85,97 +148,20 @@ impl CustomOp1 for Embedding {
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let ids = ids(storage, layout)?;
         let k = self.table.k();
-        let mut out = vec![0.0; ids.len() * k];
-        for (id, out) in ids.iter().zip(out.chunks_exact_mut(k)) {
-            self.table.copy_row(*id as usize, out);
-        }
+        let mut out = vec![0.0f32; ids.len() * k];
+        let place = Output(out.as_mut_ptr());
+        let per_chunk = 8;
+        self.cpu
+            .threads
+            .run(ids.len().div_ceil(per_chunk), &|chunk| {
+                let first = chunk * per_chunk;
+                for (i, id) in ids.iter().enumerate().skip(first).take(per_chunk) {
+                    // SAFETY: this row's own part.
+                    let row = unsafe { std::slice::from_raw_parts_mut(place.at(i * k), k) };
+                    self.table.copy_row(*id as usize, row);
+                }
+            });
         Ok(rows(out, ids.len(), k))
-    }
-}
-
-/// `[rows, n] + [rows, n]`: a layer's result joins the stream.
-#[derive(Clone)]
-pub struct Residual {
-    pub cpu: Arc<Cpu>,
-}
-
-impl CustomOp2 for Residual {
-    fn name(&self) -> &'static str {
-        "residual"
-    }
-
-    fn cpu_fwd(
-        &self,
-        a: &CpuStorage,
-        a_layout: &Layout,
-        b: &CpuStorage,
-        b_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let (_, n) = a_layout.shape().dims2()?;
-        let (a, m) = floats(a, a_layout, n, self.name())?;
-        let (b, other) = floats(b, b_layout, n, self.name())?;
-        if m != other {
-            bail!("{m} rows and {other} rows do not add up");
-        }
-        let mut y = vec![0.0; a.len()];
-        elementwise::add(a, b, &mut y, &self.cpu.threads);
-        Ok(rows(y, m, n))
-    }
-}
-
-/// `[rows, n] → [rows, n]`.
-#[derive(Clone)]
-pub struct RmsNorm {
-    pub weight: Arc<[f32]>,
-    pub eps: f32,
-    pub cpu: Arc<Cpu>,
-}
-
-impl CustomOp1 for RmsNorm {
-    fn name(&self) -> &'static str {
-        "rms-norm"
-    }
-
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (x, m) = floats(storage, layout, self.weight.len(), self.name())?;
-        let mut y = vec![0.0; x.len()];
-        elementwise::rms_norm(
-            x,
-            &self.weight,
-            self.eps,
-            &mut y,
-            &self.cpu.threads,
-            self.cpu.set,
-        );
-        Ok(rows(y, m, self.weight.len()))
-    }
-}
-
-/// `[rows, 2 · n] → [rows, n]`: `activation(gate) · up`.
-#[derive(Clone)]
-pub struct Gate {
-    pub activation: Activation,
-    pub n: usize,
-    pub cpu: Arc<Cpu>,
-}
-
-impl CustomOp1 for Gate {
-    fn name(&self) -> &'static str {
-        "gate"
-    }
-
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (x, m) = floats(storage, layout, 2 * self.n, self.name())?;
-        let mut y = vec![0.0; m * self.n];
-        elementwise::gate(
-            self.activation,
-            x,
-            self.n,
-            &mut y,
-            &self.cpu.threads,
-            self.cpu.set,
-        );
-        Ok(rows(y, m, self.n))
     }
 }
 
@@ -185,8 +171,9 @@ pub struct Attention<'a> {
     pub rope: Option<Arc<RopeTable>>,
     /// The rows of the step, by sequence; together they cover every row.
     pub spans: &'a [Span<'a>],
-    pub pool: Arc<Buffer<f32>>,
-    /// Where the layer begins in the pool, and how many numbers are its own.
+    pub pool: Arc<Buffer<u8>>,
+    pub kv: KvType,
+    /// The layer's bytes of the pool.
     pub layer: std::ops::Range<usize>,
     pub cpu: Arc<Cpu>,
 }
@@ -199,7 +186,7 @@ impl CustomOp1 for Attention<'_> {
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let (qkv, m) = floats(storage, layout, self.shape.qkv_len(), self.name())?;
         let covered: usize = self.spans.iter().map(|span| span.rows).sum();
-        let pages = self.layer.len() / self.shape.page_len();
+        let pages = self.layer.len() / (self.shape.page_len() * self.kv.bytes());
         let last = |span: &Span<'_>| (span.position + span.rows).div_ceil(attention::PAGE_TOKENS);
         if covered != m || self.layer.end > self.pool.len() {
             bail!("spans cover {covered} of {m} rows");
@@ -215,31 +202,20 @@ impl CustomOp1 for Attention<'_> {
             );
         }
         let columns = self.shape.heads * self.shape.head_dim;
-        let (mut q, mut out) = (vec![0.0; m * columns], vec![0.0; m * columns]);
+        let (mut q, mut out) = (unwritten(m * columns), unwritten(m * columns));
         // SAFETY: the range was checked; pages were checked to lie in it. The engine thread runs one step at a time, and
-        // within a step every page that is written belongs to one sequence.
-        unsafe {
+        // within a step every page that is written belongs to one sequence. Both passes write every row of their output,
+        // since the spans cover all rows.
+        let out = unsafe {
             let pool = self.pool.as_ptr().add(self.layer.start);
-            let (cpu, rope) = (&*self.cpu, self.rope.as_deref());
-            attention::rope_and_write(
-                self.shape,
-                rope,
-                qkv,
-                self.spans,
-                pool,
-                &mut q,
-                &cpu.threads,
-            );
-            attention::attend(
-                self.shape,
-                &q,
-                self.spans,
-                pool,
-                &mut out,
-                &cpu.threads,
-                cpu.set,
-            );
-        }
-        Ok(rows(out, m, columns))
+            let (shape, kv, rope) = (self.shape, self.kv, self.rope.as_deref());
+            let queries = q.as_mut_ptr().cast();
+            attention::rope_and_write(shape, kv, rope, qkv, self.spans, pool, queries, &self.cpu);
+            let q = q.assume_init();
+            let results = out.as_mut_ptr().cast();
+            attention::attend(shape, kv, &q, self.spans, pool, results, &self.cpu);
+            out.assume_init()
+        };
+        Ok(rows(out.into_vec(), m, columns))
     }
 }

@@ -6,27 +6,29 @@ use candle_core::{Device, Result, Tensor};
 
 use super::{ModelSpec, Weights, WeightsError};
 use crate::kernels::{
-    Attention, AttentionShape, Buffer, Cpu, Embedding, Gate, Linear, PAGE_TOKENS, PackedLinear,
-    Profile, Residual, RmsNorm, RopeTable, Span,
+    Attention, AttentionShape, Before, Buffer, Cpu, Embedding, KvType, Linear, PAGE_TOKENS,
+    PackedLinear, Profile, RopeTable, Span,
 };
 
 /// Keys and values of every page of every layer: `[layer][page]` of the kernels' page layout.
 pub struct KvPool {
-    memory: Arc<Buffer<f32>>,
+    memory: Arc<Buffer<u8>>,
+    kv: KvType,
     pages: usize,
-    page_len: usize,
+    page_bytes: usize,
     layers: usize,
 }
 
 impl KvPool {
     /// Room for `pages` pages of 32 tokens. Memory is taken as pages are first written.
     #[must_use]
-    pub fn new(spec: &ModelSpec, pages: usize) -> Self {
-        let page_len = spec.kv_heads * spec.head_dim * PAGE_TOKENS * 2;
+    pub fn new(spec: &ModelSpec, pages: usize, kv: KvType) -> Self {
+        let page_bytes = spec.kv_heads * spec.head_dim * PAGE_TOKENS * 2 * kv.bytes();
         Self {
-            memory: Arc::new(Buffer::zeroed(spec.layers * pages * page_len)),
+            memory: Arc::new(Buffer::zeroed(spec.layers * pages * page_bytes)),
+            kv,
             pages,
-            page_len,
+            page_bytes,
             layers: spec.layers,
         }
     }
@@ -44,17 +46,17 @@ impl KvPool {
             "pages of this pool"
         );
         for layer in 0..self.layers {
-            let at = |page: u32| (layer * self.pages + page as usize) * self.page_len;
+            let at = |page: u32| (layer * self.pages + page as usize) * self.page_bytes;
             // SAFETY: both pages lie in the pool, and `&mut self` keeps the forward pass away.
             unsafe {
                 let base = self.memory.as_ptr();
-                std::ptr::copy(base.add(at(from)), base.add(at(to)), self.page_len);
+                std::ptr::copy(base.add(at(from)), base.add(at(to)), self.page_bytes);
             }
         }
     }
 
     fn layer(&self, layer: usize) -> std::ops::Range<usize> {
-        let len = self.pages * self.page_len;
+        let len = self.pages * self.page_bytes;
         layer * len..(layer + 1) * len
     }
 }
@@ -76,17 +78,13 @@ pub struct Decoder {
     rope: Arc<RopeTable>,
     embedding: Embedding,
     layers: Vec<Layer>,
-    norm: RmsNorm,
     head: Linear,
 }
 
 struct Layer {
-    attention_norm: RmsNorm,
     qkv: Linear,
     output: Linear,
-    mlp_norm: RmsNorm,
     gate_up: Linear,
-    gate: Gate,
     down: Linear,
     window: Option<usize>,
 }
@@ -104,19 +102,16 @@ impl Decoder {
         cpu: Arc<Cpu>,
     ) -> std::result::Result<Self, WeightsError> {
         let (h, d, ff) = (spec.hidden, spec.head_dim, spec.intermediate);
-        let linear = |parts: &[(&str, usize)], k: usize, bias: bool| {
+        let linear = |before: Before, parts: &[(&str, usize)], k: usize, bias: bool| {
             Ok(Linear {
+                before,
                 weights: Arc::new(weights.linear(parts, k, bias, profile)?),
                 cpu: Arc::clone(&cpu),
             })
         };
         let norm = |name: &str| {
             let weight = weights.vector(&format!("{name}.weight"), h)?.into();
-            Ok(RmsNorm {
-                weight,
-                eps: spec.norm_eps,
-                cpu: Arc::clone(&cpu),
-            })
+            Ok(Before::Norm(weight, spec.norm_eps))
         };
         let layers = (0..spec.layers)
             .map(|i| {
@@ -126,23 +121,33 @@ impl Decoder {
                     at("self_attn.k_proj"),
                     at("self_attn.v_proj"),
                 );
+                let (gate, up) = (at("mlp.gate_proj"), at("mlp.up_proj"));
                 let (kv, heads) = (spec.kv_heads * d, spec.heads * d);
                 Ok(Layer {
-                    attention_norm: norm(&at("input_layernorm"))?,
-                    qkv: linear(&[(&q, heads), (&k, kv), (&v, kv)], h, spec.qkv_bias)?,
-                    output: linear(&[(&at("self_attn.o_proj"), h)], heads, spec.output_bias)?,
-                    mlp_norm: norm(&at("post_attention_layernorm"))?,
+                    qkv: linear(
+                        norm(&at("input_layernorm"))?,
+                        &[(&q, heads), (&k, kv), (&v, kv)],
+                        h,
+                        spec.qkv_bias,
+                    )?,
+                    output: linear(
+                        Before::Nothing,
+                        &[(&at("self_attn.o_proj"), h)],
+                        heads,
+                        spec.output_bias,
+                    )?,
                     gate_up: linear(
-                        &[(&at("mlp.gate_proj"), ff), (&at("mlp.up_proj"), ff)],
+                        norm(&at("post_attention_layernorm"))?,
+                        &[(&gate, ff), (&up, ff)],
                         h,
                         spec.mlp_bias,
                     )?,
-                    gate: Gate {
-                        activation: spec.activation,
-                        n: ff,
-                        cpu: Arc::clone(&cpu),
-                    },
-                    down: linear(&[(&at("mlp.down_proj"), h)], ff, spec.mlp_bias)?,
+                    down: linear(
+                        Before::Gate(spec.activation),
+                        &[(&at("mlp.down_proj"), h)],
+                        ff,
+                        spec.mlp_bias,
+                    )?,
                     window: spec.windows[i],
                 })
             })
@@ -156,23 +161,26 @@ impl Decoder {
         } else {
             Arc::new(weights.linear(&[("lm_head", spec.vocab_size)], h, false, profile)?)
         };
-        let norm = norm("model.norm")?;
         let rope = Arc::new(RopeTable::new(
             &spec.rope.inverse_frequencies(d),
             positions,
             1.0,
         ));
         let head = Linear {
+            before: norm("model.norm")?,
             weights: head,
+            cpu: Arc::clone(&cpu),
+        };
+        let embedding = Embedding {
+            table: embedding,
             cpu: Arc::clone(&cpu),
         };
         Ok(Self {
             spec,
             cpu,
             rope,
-            embedding: Embedding { table: embedding },
+            embedding,
             layers,
-            norm,
             head,
         })
     }
@@ -209,9 +217,6 @@ impl Decoder {
     pub fn forward(&self, rows: &StepRows<'_>, pool: &KvPool) -> Result<Option<Tensor>> {
         let ids = Tensor::new(rows.tokens, &Device::Cpu)?;
         let mut x = ids.apply_op1_no_bwd(&self.embedding)?;
-        let residual = Residual {
-            cpu: Arc::clone(&self.cpu),
-        };
         let last = self.layers.len().saturating_sub(1);
         for (i, layer) in self.layers.iter().enumerate() {
             let attention = Attention {
@@ -219,11 +224,11 @@ impl Decoder {
                 rope: Some(Arc::clone(&self.rope)),
                 spans: rows.spans,
                 pool: Arc::clone(&pool.memory),
+                kv: pool.kv,
                 layer: pool.layer(i),
                 cpu: Arc::clone(&self.cpu),
             };
             let mut mixed = x
-                .apply_op1_no_bwd(&layer.attention_norm)?
                 .apply_op1_no_bwd(&layer.qkv)?
                 .apply_op1_no_bwd(&attention)?;
             if i == last {
@@ -237,16 +242,11 @@ impl Decoder {
                     mixed = mixed.index_select(&wanted, 0)?;
                 }
             }
-            x = x.apply_op2_no_bwd(&mixed.apply_op1_no_bwd(&layer.output)?, &residual)?;
-            let inner = x
-                .apply_op1_no_bwd(&layer.mlp_norm)?
-                .apply_op1_no_bwd(&layer.gate_up)?
-                .apply_op1_no_bwd(&layer.gate)?;
-            x = x.apply_op2_no_bwd(&inner.apply_op1_no_bwd(&layer.down)?, &residual)?;
+            x = x.apply_op2_no_bwd(&mixed, &layer.output)?;
+            let inner = x.apply_op1_no_bwd(&layer.gate_up)?;
+            x = x.apply_op2_no_bwd(&inner, &layer.down)?;
         }
-        x.apply_op1_no_bwd(&self.norm)?
-            .apply_op1_no_bwd(&self.head)
-            .map(Some)
+        x.apply_op1_no_bwd(&self.head).map(Some)
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a head's width")]

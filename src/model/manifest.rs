@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::kernels::Profile;
+
 /// A model's manifest. Every key may be left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -20,6 +22,29 @@ pub struct Manifest {
     pub context_tokens: Option<usize>,
     /// Room for help-page passages in a prompt, in tokens.
     pub passage_tokens: Option<u32>,
+    /// How the weights are best loaded, where the recipe leaves it open.
+    pub quant: Option<ManifestQuant>,
+}
+
+/// A model's own choice of numeric profile, under the names that recipes use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ManifestQuant {
+    #[serde(rename = "none")]
+    None,
+    #[serde(rename = "bf16")]
+    Bf16,
+    #[serde(rename = "q8_0")]
+    Q8,
+}
+
+impl From<ManifestQuant> for Profile {
+    fn from(quant: ManifestQuant) -> Self {
+        match quant {
+            ManifestQuant::None => Self::F32,
+            ManifestQuant::Bf16 => Self::Bf16,
+            ManifestQuant::Q8 => Self::Int8,
+        }
+    }
 }
 
 impl Manifest {

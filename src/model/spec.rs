@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use crate::kernels::{Activation, MAX_HEAD_DIM};
+use crate::kernels::{Activation, KvType, MAX_HEAD_DIM};
 
 /// The families that are understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -316,10 +316,10 @@ impl ModelSpec {
         })
     }
 
-    /// Bytes of keys and values per token in f32.
+    /// Bytes of keys and values per token.
     #[must_use]
-    pub fn kv_bytes_per_token(&self) -> usize {
-        2 * self.layers * self.kv_heads * self.head_dim * size_of::<f32>()
+    pub fn kv_bytes_per_token(&self, kv: KvType) -> usize {
+        2 * self.layers * self.kv_heads * self.head_dim * kv.bytes()
     }
 
     /// Numbers in all weight matrices that a token passes through (the embedding look-up left out, the head included).

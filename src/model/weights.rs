@@ -123,7 +123,7 @@ impl Weights {
     }
 
     /// Bytes that the tensors take once packed, at most: in profile `f32` bf16 as it is and everything else as f32; in
-    /// profile `int8` matrices as codes and scales.
+    /// profiles `bf16` and `int8` matrices in that type.
     #[must_use]
     pub fn packed_bytes(&self, profile: Profile) -> usize {
         let tensors = self
@@ -135,6 +135,7 @@ impl Weights {
                 let numbers: usize = info.shape.iter().product();
                 match (profile, info.dtype) {
                     (Profile::Int8, _) if info.shape.len() == 2 => numbers + numbers / 16,
+                    (Profile::Bf16, _) if info.shape.len() == 2 => numbers * 2,
                     (_, Dtype::BF16) => numbers * 2,
                     _ => numbers * 4,
                 }

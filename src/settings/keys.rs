@@ -199,6 +199,8 @@ const KEYS: &[Key] = &[
     ),
     key("engine.threads", Kind::Amount, Part::Operational),
     key("engine.memory", Kind::Size, Part::Operational),
+    // As quant: it is part of the numeric profile.
+    key("engine.kv_dtype", Kind::Text, Part::Operational),
     key("engine.concurrency", Kind::Amount, Part::Operational),
 ];
 

@@ -17,6 +17,8 @@ pub struct Overrides {
     pub model: Option<String>,
     pub seed: Option<u64>,
     pub count: Option<u64>,
+    /// What flags of their own say of the engine: the key, the flag, its value as typed.
+    pub engine: Vec<(&'static str, &'static str, String)>,
     /// Make at most this many places of the plan.
     pub limit: Option<u64>,
     /// The folder that holds run folders.
@@ -97,6 +99,16 @@ pub(super) fn combine(
             Value::String(model.clone()),
             Origin::Flag("--model".into()),
         );
+    }
+    for (path, flag, text) in &overrides.engine {
+        let origin = Origin::Flag((*flag).into());
+        let value = if matches!(*path, "engine.threads" | "engine.memory") {
+            value_of(text)
+        } else {
+            Value::String(text.clone())
+        };
+        check(path, &value, || origin.clone())?;
+        put(&mut values, path, value, origin.clone());
     }
     for (path, flag, number) in [
         ("seed", "--seed", overrides.seed),

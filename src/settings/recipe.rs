@@ -108,5 +108,6 @@ pub struct RoleSamplingFile {
 pub struct EngineFile {
     pub threads: Option<toml::Value>,
     pub memory: Option<toml::Value>,
+    pub kv_dtype: Option<String>,
     pub concurrency: Option<toml::Value>,
 }

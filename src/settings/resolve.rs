@@ -8,8 +8,8 @@ use super::keys::known_keys;
 use super::layers::combine;
 use super::recipe::RoleSamplingFile;
 use super::spec::{
-    Axis, Brand, Channel, ConversationRules, Customer, EngineRoom, PagesFrom, PlanRules, Quant,
-    QueriesFrom, RoleSampling, SamplingRules,
+    Axis, Brand, Channel, ConversationRules, Customer, EngineRoom, KvDtype, PagesFrom, PlanRules,
+    Quant, QueriesFrom, RoleSampling, SamplingRules,
 };
 use super::{Environment, Origin, Overrides, RecipeText, RunSpec, SettingsError};
 
@@ -115,6 +115,10 @@ pub fn resolve(
                 file.engine.memory.as_ref(),
                 1 << 20..=1 << 50,
             )?,
+            kv_dtype: match file.engine.kv_dtype.as_deref() {
+                None => KvDtype::default(),
+                Some(name) => decide.named("engine.kv_dtype", name, KvDtype::ALL, KvDtype::name)?,
+            },
             concurrency: decide.auto(
                 "engine.concurrency",
                 file.engine.concurrency.as_ref(),

@@ -42,9 +42,13 @@ pub struct RunSpec {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Quant {
-    /// They stay as they are: numeric profile `f32`.
+    /// What the model's own manifest says, and 8 bits where it says nothing.
     #[default]
+    Auto,
+    /// They stay as they are: numeric profile `f32`.
     None,
+    /// bf16, with bf16 products: numeric profile `bf16`.
+    Bf16,
     /// 8 bits, and 8-bit arithmetic: numeric profile `int8`.
     #[serde(rename = "q8_0")]
     Q8,
@@ -52,14 +56,44 @@ pub enum Quant {
 
 impl Quant {
     /// Every choice.
-    pub const ALL: &[Self] = &[Self::None, Self::Q8];
+    pub const ALL: &[Self] = &[Self::Auto, Self::None, Self::Bf16, Self::Q8];
 
     /// The name in recipes.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Self::Auto => "auto",
             Self::None => "none",
+            Self::Bf16 => "bf16",
             Self::Q8 => "q8_0",
+        }
+    }
+}
+
+/// The type that keys and values are kept in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KvDtype {
+    /// f32 where weights stay as they are, else f16.
+    #[default]
+    Auto,
+    F32,
+    F16,
+    Bf16,
+}
+
+impl KvDtype {
+    /// Every choice.
+    pub const ALL: &[Self] = &[Self::Auto, Self::F32, Self::F16, Self::Bf16];
+
+    /// The name in recipes.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::F32 => "f32",
+            Self::F16 => "f16",
+            Self::Bf16 => "bf16",
         }
     }
 }
@@ -245,6 +279,7 @@ pub struct RoleSampling {
 pub struct EngineRoom {
     pub threads: Auto,
     pub memory: Auto,
+    pub kv_dtype: KvDtype,
     /// Conversations alive at once.
     pub concurrency: Auto,
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use colloquy::engine::{Engine, EngineOptions, ModelRunner, Vocabulary};
-use colloquy::kernels::{Cpu, InstructionSet, Profile, Threads};
+use colloquy::kernels::{Cpu, InstructionSet, KvType, Profile, Threads};
 use colloquy::model::{Decoder, KvPool, ModelSpec, Weights};
 
 pub fn fixture(name: &str) -> PathBuf {
@@ -32,6 +32,7 @@ pub struct Setup {
     pub reuse: bool,
     pub set: InstructionSet,
     pub profile: Profile,
+    pub kv: KvType,
 }
 
 impl Default for Setup {
@@ -43,6 +44,7 @@ impl Default for Setup {
             reuse: true,
             set: InstructionSet::detect(),
             profile: Profile::F32,
+            kv: KvType::F32,
         }
     }
 }
@@ -62,7 +64,7 @@ pub fn engine_with(name: &str, setup: Setup, change: impl FnOnce(&mut ModelSpec)
         set: setup.set,
     });
     let positions = spec.max_positions;
-    let pool = KvPool::new(&spec, setup.pages);
+    let pool = KvPool::new(&spec, setup.pages, setup.kv);
     let vocabulary = Vocabulary {
         drawable: vec![true; spec.vocab_size],
         end: Vec::new(),

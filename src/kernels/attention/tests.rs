@@ -1,4 +1,5 @@
 use super::*;
+use crate::kernels::{InstructionSet, Threads};
 use crate::rng::Stream;
 
 #[expect(clippy::cast_possible_truncation, reason = "test data")]
@@ -42,15 +43,12 @@ impl World {
     }
 
     /// Runs all tokens in the given chunks; unwritten slots hold NaN.
-    fn chunked(
-        &self,
-        rope: &RopeTable,
-        chunks: &[usize],
-        set: InstructionSet,
-        threads: &Threads,
-    ) -> Vec<f32> {
+    fn chunked(&self, rope: &RopeTable, chunks: &[usize], kv: KvType, cpu: &Cpu) -> Vec<f32> {
         let (len, q_len) = (self.shape.qkv_len(), self.shape.heads * self.shape.head_dim);
-        let mut pool = vec![f32::NAN; (self.pages.len() + 6) * self.shape.page_len()];
+        // Bits of NaN in every type.
+        let mut pool =
+            vec![0xffu8; (self.pages.len() + 6) * self.shape.page_len() * kv.bytes() + 64];
+        let pool = aligned(&mut pool);
         let mut result = Vec::new();
         let mut position = 0;
         for &rows in chunks {
@@ -65,16 +63,9 @@ impl World {
             let mut out = vec![f32::NAN; rows * q_len];
             // SAFETY: the pool belongs to this test and holds every page.
             unsafe {
-                rope_and_write(
-                    self.shape,
-                    Some(rope),
-                    qkv,
-                    &span,
-                    pool.as_mut_ptr(),
-                    &mut q,
-                    threads,
-                );
-                attend(self.shape, &q, &span, pool.as_ptr(), &mut out, threads, set);
+                let q_out = q.as_mut_ptr();
+                rope_and_write(self.shape, kv, Some(rope), qkv, &span, pool, q_out, cpu);
+                attend(self.shape, kv, &q, &span, pool, out.as_mut_ptr(), cpu);
             }
             result.extend(out);
             position += rows;
@@ -99,7 +90,12 @@ impl World {
         let head = |t: usize, h: usize, rotate: bool| {
             let mut x = rows[t][h * d..(h + 1) * d].to_vec();
             if rotate {
-                rope.rotate(t, &mut x);
+                let (cos, sin) = rope.at(t);
+                for (j, (cos, sin)) in cos.iter().zip(sin).enumerate() {
+                    let (a, b) = (x[j], x[cos_len(rope) + j]);
+                    x[j] = a * cos - b * sin;
+                    x[cos_len(rope) + j] = b * cos + a * sin;
+                }
             }
             x
         };
@@ -135,6 +131,16 @@ impl World {
     }
 }
 
+fn cos_len(rope: &RopeTable) -> usize {
+    rope.at(0).0.len()
+}
+
+/// The first place in the slice that storage types and vectors may stand at.
+fn aligned(bytes: &mut [u8]) -> *mut u8 {
+    let p = bytes.as_mut_ptr();
+    p.wrapping_add(p.align_offset(64))
+}
+
 fn table(head_dim: usize) -> RopeTable {
     let f: Vec<f32> = (0..head_dim / 2)
         .map(|i| 1.0 / 10f32.powi(i32::try_from(i).unwrap()))
@@ -154,24 +160,29 @@ fn close_to_the_definition_and_equal_in_every_chunking() {
         let world = World::new(heads, kv_heads, d, tokens, window);
         let rope = table(d);
         let naive = world.naive(&rope);
-        let mut first: Option<Vec<f32>> = None;
         let chunkings = [vec![tokens], vec![1; tokens], vec![3, 1, tokens - 4]];
-        for set in InstructionSet::available() {
-            for count in [1, 2] {
-                let threads = Threads::new(count);
-                for chunks in &chunkings {
-                    let out = world.chunked(&rope, chunks, set, &threads);
-                    for (a, b) in out.iter().zip(&naive) {
-                        assert!((a - b).abs() < 2e-5, "{a} {b}");
+        for (kv, tolerance) in [
+            (KvType::F32, 2e-5),
+            (KvType::F16, 3e-3),
+            (KvType::Bf16, 3e-2),
+        ] {
+            let mut first: Option<Vec<f32>> = None;
+            for set in InstructionSet::available() {
+                for count in [1, 2] {
+                    let threads = Threads::new(count);
+                    let cpu = Cpu { threads, set };
+                    for chunks in &chunkings {
+                        let out = world.chunked(&rope, chunks, kv, &cpu);
+                        for (a, b) in out.iter().zip(&naive) {
+                            assert!((a - b).abs() < tolerance, "{kv:?} {a} {b}");
+                        }
+                        let first = first.get_or_insert_with(|| out.clone());
+                        let same = |(a, b): (&f32, &f32)| a.to_bits() == b.to_bits();
+                        assert!(
+                            first.iter().zip(&out).all(same),
+                            "{kv:?} {set:?} {chunks:?}"
+                        );
                     }
-                    let first = first.get_or_insert_with(|| out.clone());
-                    assert!(
-                        first
-                            .iter()
-                            .zip(&out)
-                            .all(|(a, b)| a.to_bits() == b.to_bits()),
-                        "{set:?} {chunks:?}"
-                    );
                 }
             }
         }
@@ -181,10 +192,13 @@ fn close_to_the_definition_and_equal_in_every_chunking() {
 #[test]
 fn sequences_do_not_see_each_other() {
     let rope = table(16);
-    let threads = Threads::new(2);
-    let set = InstructionSet::detect();
+    let cpu = Cpu {
+        threads: Threads::new(2),
+        set: InstructionSet::detect(),
+    };
+    let kv = KvType::F32;
     let world = World::new(4, 2, 16, 37, None);
-    let alone = world.chunked(&rope, &[37], set, &threads);
+    let alone = world.chunked(&rope, &[37], kv, &cpu);
     let (len, q_len) = (world.shape.qkv_len(), 64);
     let other = numbers("other", 11 * len);
     let qkv = [other, world.qkv.clone()].concat();
@@ -202,28 +216,23 @@ fn sequences_do_not_see_each_other() {
             pages: &[3, 1],
         },
     ];
-    let mut pool = vec![0.0; 4 * world.shape.page_len()];
+    let mut pool = vec![0u8; 4 * world.shape.page_len() * kv.bytes() + 64];
+    let pool = aligned(&mut pool);
     let (mut q, mut out) = (vec![0.0; 48 * q_len], vec![0.0; 48 * q_len]);
     // SAFETY: the pool belongs to this test and holds every page.
     unsafe {
+        let q_out = q.as_mut_ptr();
         rope_and_write(
             world.shape,
+            kv,
             Some(&rope),
             &qkv,
             &spans,
-            pool.as_mut_ptr(),
-            &mut q,
-            &threads,
+            pool,
+            q_out,
+            &cpu,
         );
-        attend(
-            world.shape,
-            &q,
-            &spans,
-            pool.as_ptr(),
-            &mut out,
-            &threads,
-            set,
-        );
+        attend(world.shape, kv, &q, &spans, pool, out.as_mut_ptr(), &cpu);
     }
     assert_eq!(out[11 * q_len..], alone);
 }

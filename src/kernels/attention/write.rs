@@ -1,0 +1,141 @@
+//! From fused q, k, v to rotated queries and filled pages.
+
+use super::super::lanes::{Lanes, for_each_set};
+use super::element::{Bf16, Element, F16};
+use super::{AttentionShape, Cpu, KvType, MAX_HEAD_DIM, Output, PAGE_TOKENS, RopeTable, Span};
+
+/// Rotates q and k, writes k and v to their pages in `pool` (one layer), and leaves the rotated q in `q`
+/// (`rows × heads · head_dim`). `qkv` is `rows × qkv_len`.
+///
+/// # Safety
+/// Pages that are written here must not be read or written by anyone else meanwhile; every page id must lie in the pool;
+/// `q` must have room for as many rows as `qkv` has.
+///
+/// # Panics
+/// When a position is outside the table.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "what a layer's attention is made of"
+)]
+pub unsafe fn rope_and_write(
+    shape: AttentionShape,
+    kv: KvType,
+    rope: Option<&RopeTable>,
+    qkv: &[f32],
+    spans: &[Span<'_>],
+    pool: *mut u8,
+    q: *mut f32,
+    cpu: &Cpu,
+) {
+    let rows: Vec<(usize, &Span<'_>)> = spans
+        .iter()
+        .flat_map(|s| (0..s.rows).map(move |i| (i, s)))
+        .collect();
+    let (q, pool) = (Output(q), Output(pool));
+    let per_chunk = 4;
+    cpu.threads.run(rows.len().div_ceil(per_chunk), &|chunk| {
+        for &(i, span) in &rows[chunk * per_chunk..((chunk + 1) * per_chunk).min(rows.len())] {
+            let (row, position) = (span.first_row + i, span.position + i);
+            let job = &Row {
+                shape,
+                angles: rope.map(|rope| rope.at(position)),
+                qkv: &qkv[row * shape.qkv_len()..(row + 1) * shape.qkv_len()],
+                q: q.at(row * shape.heads * shape.head_dim),
+                pool: pool.at(0),
+                page: span.pages[position / PAGE_TOKENS] as usize,
+                slot: position % PAGE_TOKENS,
+            };
+            match kv {
+                KvType::F32 => for_each_set!(cpu.set, row_f32(job: &Row<'_>)),
+                KvType::F16 => for_each_set!(cpu.set, row_f16(job: &Row<'_>)),
+                KvType::Bf16 => for_each_set!(cpu.set, row_bf16(job: &Row<'_>)),
+            }
+        }
+    });
+}
+
+/// One token of one layer.
+struct Row<'a> {
+    shape: AttentionShape,
+    /// Cosines and sines at its position.
+    angles: Option<(&'a [f32], &'a [f32])>,
+    qkv: &'a [f32],
+    q: *mut f32,
+    pool: *mut u8,
+    page: usize,
+    slot: usize,
+}
+
+#[inline(always)]
+unsafe fn row_f32<V: Lanes>(row: &Row<'_>) {
+    unsafe { write::<V, f32>(row) }
+}
+
+#[inline(always)]
+unsafe fn row_f16<V: Lanes>(row: &Row<'_>) {
+    unsafe { write::<V, F16>(row) }
+}
+
+#[inline(always)]
+unsafe fn row_bf16<V: Lanes>(row: &Row<'_>) {
+    unsafe { write::<V, Bf16>(row) }
+}
+
+#[inline(always)]
+unsafe fn write<V: Lanes, E: Element>(row: &Row<'_>) {
+    let shape = row.shape;
+    let d = shape.head_dim;
+    // SAFETY: the row's own part of q and its own slot of the page.
+    unsafe {
+        for h in 0..shape.heads {
+            rotate::<V>(row.angles, &row.qkv[h * d..(h + 1) * d], row.q.add(h * d));
+        }
+        // Whole vectors, so that the last one of an odd width has room.
+        let mut turned = [0.0f32; MAX_HEAD_DIM + 16];
+        let mut stored: [E; MAX_HEAD_DIM + 16] = std::mem::zeroed();
+        for h in 0..shape.kv_heads {
+            let base = row
+                .pool
+                .cast::<E>()
+                .add(row.page * shape.page_len() + h * d * PAGE_TOKENS * 2);
+            let key = &row.qkv[(shape.heads + h) * d..][..d];
+            rotate::<V>(row.angles, key, turned.as_mut_ptr());
+            for j in (0..d).step_by(16) {
+                E::store(V::load(turned.as_ptr().add(j)), stored.as_mut_ptr().add(j));
+            }
+            for (j, &k) in stored[..d].iter().enumerate() {
+                *base.add(j * PAGE_TOKENS + row.slot) = k;
+            }
+            let value = &row.qkv[(shape.heads + shape.kv_heads + h) * d..][..d];
+            for j in (0..d).step_by(16) {
+                let part = V::load_n(value.as_ptr().add(j), (d - j).min(16));
+                E::store(part, stored.as_mut_ptr().add(j));
+            }
+            let place = base.add((PAGE_TOKENS + row.slot) * d);
+            std::ptr::copy_nonoverlapping(stored.as_ptr(), place, d);
+        }
+    }
+}
+
+/// Rotates the first numbers of a head, twice as many as there are angles, as halves (x1, x2); the others stay.
+#[inline(always)]
+unsafe fn rotate<V: Lanes>(angles: Option<(&[f32], &[f32])>, x: &[f32], out: *mut f32) {
+    // SAFETY: `out` has room for the head; the table's rows are half as long as what is rotated.
+    unsafe {
+        let (cos, sin) = angles.unwrap_or_default();
+        let half = cos.len();
+        for j in (0..half).step_by(16) {
+            let lanes = (half - j).min(16);
+            let at = |p: &[f32], j: usize| V::load_n(p.as_ptr().add(j), lanes);
+            let (a, b) = (at(x, j), at(x, half + j));
+            let (cos, sin) = (at(cos, j), at(sin, j));
+            a.mul(cos).sub(b.mul(sin)).store_n(out.add(j), lanes);
+            b.mul(cos).add(a.mul(sin)).store_n(out.add(half + j), lanes);
+        }
+        std::ptr::copy_nonoverlapping(
+            x.as_ptr().add(2 * half),
+            out.add(2 * half),
+            x.len() - 2 * half,
+        );
+    }
+}
