@@ -151,6 +151,7 @@ pub fn sampling(model: &ChatModel, role: RoleSampling) -> Sampling {
         top_p: role.top_p.unwrap_or(own.top_p),
         min_p: role.min_p.unwrap_or(own.min_p),
         repetition_penalty: role.repetition_penalty.unwrap_or(own.repetition_penalty),
+        ..own
     }
 }
 

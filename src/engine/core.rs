@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
+use toktrie::SimpleVob;
 
 use super::constraint::Grammars;
 use super::memory::Memory;
@@ -110,6 +111,10 @@ impl Engine {
         let memory = Memory::new(memory_pages, options.reuse);
         let reservable_pages = memory.reservable();
         let (commands, inbox) = channel();
+        let mut drawable = SimpleVob::alloc(runner.decoder.spec.vocab_size);
+        for (id, &flag) in vocabulary.drawable.iter().enumerate().take(drawable.len()) {
+            drawable.set(id, flag);
+        }
         let core = Core {
             inbox,
             open: true,
@@ -117,6 +122,7 @@ impl Engine {
             scheduler: Scheduler::default(),
             runner,
             vocabulary,
+            drawable,
             grammars,
             options,
             stats: Arc::clone(&stats),
@@ -306,6 +312,8 @@ struct Core {
     scheduler: Scheduler,
     runner: ModelRunner,
     vocabulary: Vocabulary,
+    /// The vocabulary's drawable ids as grammars write theirs: a bit each.
+    drawable: SimpleVob,
     grammars: Option<Grammars>,
     options: EngineOptions,
     stats: Arc<EngineStats>,
@@ -510,6 +518,7 @@ impl Core {
             &mut self.scheduler.running,
             &self.memory.kv,
             &self.vocabulary,
+            &self.drawable,
         );
         EngineStats::add_time(&self.stats.forward_ns, started.elapsed());
         EngineStats::add(&self.stats.steps, 1);

@@ -386,5 +386,6 @@ fn own_sampling(generation: Option<&Value>) -> Sampling {
         min_p: number("min_p").map_or(plain.min_p, |p| p as f32),
         repetition_penalty: number("repetition_penalty")
             .map_or(plain.repetition_penalty, |p| p as f32),
+        ..plain
     }
 }

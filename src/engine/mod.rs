@@ -24,5 +24,6 @@ pub use core::{Engine, EngineOptions, EngineSession, Vocabulary};
 pub use local::{LoadOptions, LocalModel, Numerics, Started, start_engine};
 pub use request::{Completion, Finish, GenerateRequest, Grammar, Sampling, ScoreRequest};
 pub use runner::ModelRunner;
+pub use sampler::{SampleError, log_probability, sample};
 pub use scripted::ScriptedModel;
 pub use stats::EngineStats;

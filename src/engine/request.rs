@@ -17,8 +17,14 @@ pub struct Sampling {
     pub top_p: f32,
     /// 0 keeps all; else drops tokens less likely than `min_p` times the likeliest.
     pub min_p: f32,
-    /// 1 changes nothing; divides positive and multiplies negative logits of tokens already generated.
+    /// 1 changes nothing; divides positive and multiplies negative logits of the reply's tokens.
     pub repetition_penalty: f32,
+    /// 0 changes nothing; taken from the logits of the reply's tokens, once each.
+    pub presence_penalty: f32,
+    /// 0 changes nothing; taken from the logits of the reply's tokens, once for every time they stand there.
+    pub frequency_penalty: f32,
+    /// The penalties see this many of the reply's last tokens; 0 lets them see all.
+    pub penalty_last_n: usize,
 }
 
 impl Default for Sampling {
@@ -29,11 +35,46 @@ impl Default for Sampling {
             top_p: 1.0,
             min_p: 0.0,
             repetition_penalty: 1.0,
+            presence_penalty: 0.0,
+            frequency_penalty: 0.0,
+            penalty_last_n: 0,
         }
     }
 }
 
 impl Sampling {
+    /// Whether any penalty changes logits.
+    #[must_use]
+    pub fn penalises(&self) -> bool {
+        let off = |value: f32, neutral: f32| (value - neutral).abs() <= f32::EPSILON;
+        !(off(self.repetition_penalty, 1.0)
+            && off(self.presence_penalty, 0.0)
+            && off(self.frequency_penalty, 0.0))
+    }
+
+    /// The part of a reply that the penalties see.
+    #[must_use]
+    pub fn penalised<'a>(&self, reply: &'a [TokenId]) -> &'a [TokenId] {
+        match self.penalty_last_n {
+            0 => reply,
+            n => &reply[reply.len().saturating_sub(n)..],
+        }
+    }
+
+    /// What the penalties make of the logit of a token that they see `count` times, once or more.
+    #[must_use]
+    pub fn penalise(&self, logit: f32, count: usize) -> f32 {
+        let repeated = if logit > 0.0 {
+            logit / self.repetition_penalty
+        } else {
+            logit * self.repetition_penalty
+        };
+        #[expect(clippy::cast_precision_loss, reason = "replies are far below 2^24")]
+        let less = self.presence_penalty + self.frequency_penalty * count as f32;
+        // A penalty must not make a number that the row could not hold.
+        (repeated - less).clamp(f32::MIN, f32::MAX)
+    }
+
     /// Always the likeliest token.
     #[must_use]
     pub fn greedy() -> Self {

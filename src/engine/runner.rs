@@ -48,6 +48,7 @@ impl ModelRunner {
         running: &mut [Sequence],
         kv: &KvPool,
         vocabulary: &Vocabulary,
+        drawable: &SimpleVob,
     ) -> StepOutcome {
         let fail_all = |why: String| StepOutcome {
             ended: plan
@@ -111,7 +112,7 @@ impl ModelRunner {
         self.cpu.threads.run(jobs.len(), &|i| {
             let mut job = jobs[i].lock().unwrap_or_else(PoisonError::into_inner);
             let (part, sequence, logits, end) = &mut *job;
-            *end = self.advance(part, sequence, logits, vocabulary);
+            *end = self.advance(part, sequence, logits, vocabulary, drawable);
         });
         for job in jobs {
             let (part, sequence, _, end) = job.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -131,6 +132,7 @@ impl ModelRunner {
         sequence: &mut Sequence,
         logits: &[f32],
         vocabulary: &Vocabulary,
+        drawable: &SimpleVob,
     ) -> Option<End> {
         let first = sequence.computed + part.rows - part.logits;
         sequence.computed += part.rows;
@@ -166,7 +168,8 @@ impl ModelRunner {
             }
             Work::Generate(generation) if part.logits > 0 => {
                 let (prompt, reused) = (generation.request.prompt.len(), sequence.reused);
-                match self.draw(generation, &mut sequence.tokens, logits, vocabulary) {
+                let tokens = &mut sequence.tokens;
+                match self.draw(generation, tokens, logits, vocabulary, drawable) {
                     Ok(None) => None,
                     Ok(Some((new, text, finish))) => {
                         let tokens = sequence.tokens[prompt..prompt + new].to_vec();
@@ -196,31 +199,24 @@ impl ModelRunner {
         tokens: &mut Vec<TokenId>,
         logits: &[f32],
         vocabulary: &Vocabulary,
+        drawable: &SimpleVob,
     ) -> Result<Option<(usize, String, Finish)>, ChatError> {
         let request = &generation.request;
         let prompt = request.prompt.len();
         let made = tokens.len() - prompt;
-        let mask: Option<SimpleVob> = generation
+        let grammar: Option<SimpleVob> = generation
             .constraint
             .as_mut()
             .map(Constraint::mask)
             .transpose()
             .map_err(ChatError::Grammar)?;
-        let known = |id: TokenId| {
-            vocabulary
-                .drawable
-                .get(id as usize)
-                .copied()
-                .unwrap_or(false)
-        };
-        let allowed =
-            |id: TokenId| known(id) && mask.as_ref().is_none_or(|mask| mask.is_allowed(id));
         let uniform = request.draw.unit(made as u64);
         let token = sample(
             logits,
             &request.sampling,
             &tokens[prompt..],
-            allowed,
+            drawable.as_slice(),
+            grammar.as_ref().map(SimpleVob::as_slice),
             uniform,
             self.cpu.set,
         )

@@ -1,7 +1,17 @@
 //! From logits to a token: penalties, temperature, top-k, top-p, min-p, then one uniform number against the kept set.
+//!
+//! Nothing is sorted but a handful: bounds found in a first pass over the row leave a short list, and thresholds cut it.
+
+mod nucleus;
+mod penalties;
+
+use std::cell::RefCell;
 
 use super::{Sampling, TokenId};
-use crate::kernels::{InstructionSet, exp_in_place};
+use crate::kernels::InstructionSet;
+use crate::kernels::select::{CHUNK, Peaks, Row, Shortlist, chunk_sums};
+use nucleus::Bands;
+use penalties::Penalised;
 
 /// Tokens this many nats (after temperature) below the likeliest are never drawn: 1e-13 of its probability.
 const CUTOFF: f32 = 30.0;
@@ -15,7 +25,24 @@ pub enum SampleError {
     NothingAllowed,
 }
 
-/// Draws a token. `recent` are the ids that the repetition penalty applies to; `allowed` says which ids may be drawn;
+/// What a thread keeps between rows, so that a row allocates nothing.
+#[derive(Default)]
+struct Scratch {
+    words: Vec<u32>,
+    penalised: Penalised,
+    peaks: Peaks,
+    numbers: Vec<f32>,
+    list: Shortlist,
+    sums: Vec<f64>,
+    bands: Bands,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+/// Draws a token. `recent` are the reply's ids, which the penalties apply to; an id may be drawn when its bit is set in
+/// `drawable` and, where there is one, in `grammar` (words of 32 bits, lowest first; ids beyond the words are not allowed);
 /// `uniform` is in `[0, 1)`. Ties go to the lower id.
 ///
 /// # Errors
@@ -24,118 +51,165 @@ pub fn sample(
     logits: &[f32],
     sampling: &Sampling,
     recent: &[TokenId],
-    allowed: impl Fn(TokenId) -> bool,
+    drawable: &[u32],
+    grammar: Option<&[u32]>,
     uniform: f64,
     set: InstructionSet,
 ) -> Result<TokenId, SampleError> {
-    if !logits.iter().all(|l| l.is_finite()) {
-        return Err(SampleError::NotFinite);
-    }
-    let mut penalised: Vec<TokenId> = Vec::new();
-    if (sampling.repetition_penalty - 1.0).abs() > f32::EPSILON {
-        penalised.extend_from_slice(recent);
-        penalised.sort_unstable();
-        penalised.dedup();
-    }
-    let logit = |id: usize| {
-        let raw = logits[id];
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "vocabularies are far below 2^32"
-        )]
-        let hit = !penalised.is_empty() && penalised.binary_search(&(id as TokenId)).is_ok();
-        match (hit, raw > 0.0) {
-            (false, _) => raw,
-            (true, true) => raw / sampling.repetition_penalty,
-            (true, false) => raw * sampling.repetition_penalty,
-        }
-    };
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "vocabularies are far below 2^32"
-    )]
-    let permitted = || (0..logits.len()).filter(|&id| allowed(id as TokenId));
-    let mut best: Option<(usize, f32)> = None;
-    for id in permitted() {
-        let l = logit(id);
-        if best.is_none_or(|(_, b)| l > b) {
-            best = Some((id, l));
-        }
-    }
-    let (top, peak) = best.ok_or(SampleError::NothingAllowed)?;
-    if sampling.temperature <= 0.0 {
-        return Ok(TokenId::try_from(top).expect("vocabularies are far below 2^32"));
-    }
-    let floor = peak - CUTOFF * sampling.temperature;
-    let mut kept: Vec<(TokenId, f32)> = Vec::new();
-    for id in permitted() {
-        let l = logit(id);
-        if l >= floor {
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "vocabularies are far below 2^32"
-            )]
-            kept.push((id as TokenId, (l - peak) / sampling.temperature));
-        }
-    }
-    let by_weight =
-        |a: &(TokenId, f32), b: &(TokenId, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
-    if sampling.top_k > 0 && sampling.top_k < kept.len() {
-        kept.select_nth_unstable_by(sampling.top_k - 1, by_weight);
-        kept.truncate(sampling.top_k);
-        kept.sort_unstable_by_key(|&(id, _)| id);
-    }
-    let mut weights: Vec<f32> = kept.iter().map(|&(_, l)| l).collect();
-    exp_in_place(&mut weights, set);
-    kept.iter_mut().zip(&weights).for_each(|(k, &w)| k.1 = w);
-    if sampling.top_p < 1.0 {
-        keep_nucleus(&mut kept, f64::from(sampling.top_p), by_weight);
-    }
-    if sampling.min_p > 0.0 {
-        // The likeliest token's weight is 1.
-        kept.retain(|&(_, w)| w >= sampling.min_p);
-    }
-    kept.sort_unstable_by_key(|&(id, _)| id);
-    let target = uniform * kept.iter().map(|&(_, w)| f64::from(w)).sum::<f64>();
-    let mut sum = 0.0;
-    for &(id, w) in &kept {
-        sum += f64::from(w);
-        if sum > target {
-            return Ok(id);
-        }
-    }
-    kept.last()
-        .map(|&(id, _)| id)
-        .ok_or(SampleError::NothingAllowed)
+    SCRATCH.with_borrow_mut(|scratch| {
+        let mut words = std::mem::take(&mut scratch.words);
+        let penalised = sampling.penalises() && !recent.is_empty();
+        let words_needed = logits.len().div_ceil(32);
+        let token = if penalised || grammar.is_some() || drawable.len() < words_needed {
+            words.clear();
+            match grammar {
+                Some(grammar) => words.extend(drawable.iter().zip(grammar).map(|(d, g)| d & g)),
+                None => words.extend_from_slice(drawable),
+            }
+            words.resize(words_needed, 0);
+            scratch.penalised.clear();
+            if penalised {
+                scratch
+                    .penalised
+                    .take_out(logits, sampling, recent, &mut words);
+            }
+            draw(
+                Row::new(logits, Some(&words), set),
+                sampling,
+                uniform,
+                scratch,
+                set,
+            )
+        } else {
+            scratch.penalised.clear();
+            draw(
+                Row::new(logits, Some(drawable), set),
+                sampling,
+                uniform,
+                scratch,
+                set,
+            )
+        };
+        scratch.words = words;
+        token
+    })
 }
 
-/// Keeps the fewest likeliest tokens whose weight reaches `p` of the whole. Sorts only as many as it must.
-fn keep_nucleus(
-    kept: &mut Vec<(TokenId, f32)>,
-    p: f64,
-    by_weight: impl Fn(&(TokenId, f32), &(TokenId, f32)) -> std::cmp::Ordering + Copy,
-) {
-    let total: f64 = kept.iter().map(|&(_, w)| f64::from(w)).sum();
-    let mut head = 32;
-    loop {
-        head = (head * 4).min(kept.len());
-        if head < kept.len() {
-            kept.select_nth_unstable_by(head - 1, by_weight);
+/// Draws from a row whose penalised tokens stand apart.
+fn draw(
+    row: Row<'_>,
+    sampling: &Sampling,
+    uniform: f64,
+    scratch: &mut Scratch,
+    set: InstructionSet,
+) -> Result<TokenId, SampleError> {
+    let Scratch {
+        penalised,
+        peaks,
+        numbers,
+        list,
+        sums,
+        bands,
+        ..
+    } = scratch;
+    let row_peak = row.scan(peaks).ok_or(SampleError::NotFinite)?;
+    let peak = penalised.peak().max(row_peak);
+    if peak == f32::NEG_INFINITY {
+        return Err(SampleError::NothingAllowed);
+    }
+    let Sampling {
+        temperature, top_k, ..
+    } = *sampling;
+    if temperature <= 0.0 {
+        let of_row = row.first(peaks, peak).map(token);
+        let of_penalised = penalised.first(peak);
+        return of_row
+            .into_iter()
+            .chain(of_penalised)
+            .min()
+            .ok_or(SampleError::NothingAllowed);
+    }
+    let bound = floor(sampling, peak).max(top_k_bound(top_k, peak, peaks, numbers));
+    row.collect(peaks, bound, peak, temperature, list);
+    list.insert(penalised.above(bound, |logit| (logit - peak) / temperature));
+    if top_k > 0 && top_k < list.values().len() {
+        keep_top(top_k, list, numbers, set);
+    }
+    list.weigh(sums, set);
+    let mut cut = 0.0;
+    if sampling.top_p < 1.0 {
+        let whole = sums.iter().sum::<f64>();
+        let target = f64::from(sampling.top_p) * whole;
+        let edge = bands.edge(list.values(), whole, target, set);
+        if edge.ties < edge.equal {
+            list.keep(edge.weight, edge.ties, set);
         }
-        kept[..head].sort_unstable_by(by_weight);
-        let mut sum = 0.0;
-        let enough = kept[..head].iter().position(|&(_, w)| {
-            sum += f64::from(w);
-            sum >= p * total
-        });
-        if let Some(last) = enough {
-            kept.truncate(last + 1);
-            return;
+        cut = edge.weight;
+    }
+    // The likeliest token's weight is 1.
+    cut = sampling.min_p.max(cut);
+    if cut > 0.0 {
+        chunk_sums(list.values(), cut, sums, set);
+    }
+    Ok(list.ids()[pick(list.values(), cut, sums, uniform)])
+}
+
+/// No logit below this is kept.
+fn floor(sampling: &Sampling, peak: f32) -> f32 {
+    let floor = peak - CUTOFF * sampling.temperature;
+    if sampling.min_p > 0.0 && sampling.top_p >= 1.0 {
+        // The weights decide in the end; a thousandth of a nat covers their rounding.
+        floor.max(peak + (sampling.min_p.ln() - 1e-3) * sampling.temperature)
+    } else {
+        floor
+    }
+}
+
+/// What at least `top_k` logits reach, and a little less, so that logits which differ but weigh the same are there to be
+/// told apart by their ids.
+fn top_k_bound(top_k: usize, peak: f32, peaks: &Peaks, numbers: &mut Vec<f32>) -> f32 {
+    let reached = peaks.reached_by(top_k, numbers);
+    reached - (peak - reached) * 1e-6
+}
+
+/// Keeps the `k` largest numbers of a longer list.
+fn keep_top(k: usize, list: &mut Shortlist, numbers: &mut Vec<f32>, set: InstructionSet) {
+    numbers.clear();
+    numbers.extend_from_slice(list.values());
+    let (larger, &mut last, _) = numbers.select_nth_unstable_by(k - 1, |a, b| b.total_cmp(a));
+    let ties = k - larger.iter().filter(|&&x| x > last).count();
+    list.keep(last, ties, set);
+}
+
+/// The first place where the running sum of the weights that reach `cut` exceeds the uniform share of the whole; `sums` are
+/// those of the chunks.
+fn pick(weights: &[f32], cut: f32, sums: &[f64], uniform: f64) -> usize {
+    let target = uniform * sums.iter().sum::<f64>();
+    let (mut before, mut chosen, mut start) = (0.0, 0, 0.0);
+    for (chunk, &sum) in sums.iter().enumerate() {
+        if sum > 0.0 {
+            (chosen, start) = (chunk, before);
         }
-        if head == kept.len() {
-            return;
+        before += sum;
+        if before > target {
+            break;
         }
     }
+    let first = chosen * CHUNK;
+    let chunk = &weights[first..(first + CHUNK).min(weights.len())];
+    let mut last = first;
+    for (i, &weight) in chunk
+        .iter()
+        .enumerate()
+        .filter(|&(_, &weight)| weight >= cut)
+    {
+        last = first + i;
+        start += f64::from(weight);
+        if start > target {
+            break;
+        }
+    }
+    last
 }
 
 /// The natural logarithm of the softmax at `id`, summed in f64.
@@ -147,156 +221,18 @@ pub fn log_probability(
     id: TokenId,
     set: InstructionSet,
 ) -> Result<f32, SampleError> {
-    let peak = logits.iter().copied().fold(f32::MIN, f32::max);
-    if !logits.iter().all(|l| l.is_finite()) {
-        return Err(SampleError::NotFinite);
-    }
-    let mut total = 0.0f64;
-    let mut block = [0.0f32; 512];
-    for chunk in logits.chunks(512) {
-        let block = &mut block[..chunk.len()];
-        block.iter_mut().zip(chunk).for_each(|(b, l)| *b = l - peak);
-        exp_in_place(block, set);
-        total += block.iter().map(|&e| f64::from(e)).sum::<f64>();
-    }
+    let row = Row::new(logits, None, set);
+    let peak = SCRATCH
+        .with_borrow_mut(|scratch| row.scan(&mut scratch.peaks))
+        .ok_or(SampleError::NotFinite)?;
+    let total = row.exp_sum(peak);
     #[expect(clippy::cast_possible_truncation, reason = "log-probabilities are f32")]
     Ok((f64::from(logits[id as usize]) - f64::from(peak) - total.ln()) as f32)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::rng::Stream;
-
-    fn set() -> InstructionSet {
-        InstructionSet::detect()
-    }
-
-    #[expect(clippy::cast_possible_truncation, reason = "test data")]
-    fn row(n: usize, seed: u64) -> Vec<f32> {
-        let s = Stream::root(seed);
-        (0..n)
-            .map(|i| (s.unit(i as u64) * 10.0 - 5.0) as f32)
-            .collect()
-    }
-
-    fn draw(logits: &[f32], sampling: &Sampling, uniform: f64) -> TokenId {
-        sample(logits, sampling, &[], |_| true, uniform, set()).unwrap()
-    }
-
-    /// By a full sort, as the usual definitions read.
-    fn kept_by_definition(logits: &[f32], s: &Sampling) -> Vec<usize> {
-        let mut order: Vec<usize> = (0..logits.len()).collect();
-        order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]).then(a.cmp(&b)));
-        if s.top_k > 0 {
-            order.truncate(s.top_k);
-        }
-        let weight = |i: usize| f64::from((logits[i] - logits[order[0]]) / s.temperature).exp();
-        let total: f64 = order.iter().map(|&i| weight(i)).sum();
-        let mut sum = 0.0;
-        let mut kept = Vec::new();
-        for &i in &order {
-            if s.top_p < 1.0 && sum >= f64::from(s.top_p) * total {
-                break;
-            }
-            sum += weight(i);
-            kept.push(i);
-        }
-        kept.retain(|&i| weight(i) >= f64::from(s.min_p));
-        kept.sort_unstable();
-        kept
-    }
-
-    #[test]
-    fn draws_exactly_the_kept_set() {
-        for (n, top_k, top_p, min_p) in [
-            (50, 0, 1.0, 0.0),
-            (50, 5, 1.0, 0.0),
-            (700, 0, 0.9, 0.0),
-            (700, 40, 0.7, 0.0),
-            (300, 0, 1.0, 0.1),
-            (4000, 0, 0.99, 0.0),
-        ] {
-            let sampling = Sampling {
-                temperature: 0.8,
-                top_k,
-                top_p,
-                min_p,
-                ..Sampling::default()
-            };
-            let logits = row(n, 3);
-            let want = kept_by_definition(&logits, &sampling);
-            let s = Stream::root(9);
-            let mut seen: Vec<usize> = (0..8_000)
-                .map(|i| draw(&logits, &sampling, s.unit(i)) as usize)
-                .collect();
-            seen.sort_unstable();
-            seen.dedup();
-            assert!(
-                seen.iter().all(|id| want.contains(id)),
-                "{n} {top_k} {top_p} {min_p}"
-            );
-            assert_eq!(draw(&logits, &sampling, 0.0) as usize, want[0]);
-            assert_eq!(
-                draw(&logits, &sampling, 1.0 - 1e-16) as usize,
-                *want.last().unwrap()
-            );
-        }
-    }
-
-    #[test]
-    fn frequencies_follow_the_probabilities() {
-        let logits = [0.0f32, 1.0, 2.0];
-        let s = Stream::root(4);
-        let mut counts = [0u32; 3];
-        (0..30_000)
-            .for_each(|i| counts[draw(&logits, &Sampling::default(), s.unit(i)) as usize] += 1);
-        let total: f64 = logits.iter().map(|&l| f64::from(l).exp()).sum();
-        for (count, l) in counts.iter().zip(logits) {
-            assert!(
-                (f64::from(*count) / 30_000.0 - f64::from(l).exp() / total).abs() < 0.01,
-                "{counts:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn greedy_ties_masks_penalties_and_errors() {
-        let greedy = Sampling::greedy();
-        assert_eq!(draw(&[1.0, 3.0, 3.0], &greedy, 0.5), 1);
-        assert_eq!(
-            sample(&[1.0, 3.0, 3.0], &greedy, &[], |id| id != 1, 0.5, set()),
-            Ok(2)
-        );
-        let penalty = Sampling {
-            repetition_penalty: 2.0,
-            ..greedy
-        };
-        assert_eq!(
-            sample(&[1.0, 3.0, 2.9], &penalty, &[1, 1], |_| true, 0.5, set()),
-            Ok(2)
-        );
-        assert_eq!(
-            sample(&[-1.0, -1.1], &penalty, &[0], |_| true, 0.5, set()),
-            Ok(1)
-        );
-        assert_eq!(
-            sample(&[0.0, f32::NAN], &greedy, &[], |_| true, 0.5, set()),
-            Err(SampleError::NotFinite)
-        );
-        assert_eq!(
-            sample(&[0.0, 1.0], &greedy, &[], |_| false, 0.5, set()),
-            Err(SampleError::NothingAllowed)
-        );
-    }
-
-    #[test]
-    fn log_probabilities_match_f64() {
-        let logits = row(1500, 8);
-        let total: f64 = logits.iter().map(|&l| f64::from(l).exp()).sum();
-        for id in [0u32, 77, 1499] {
-            let want = f64::from(logits[id as usize]) - total.ln();
-            assert!((f64::from(log_probability(&logits, id, set()).unwrap()) - want).abs() < 1e-5);
-        }
-    }
+fn token(place: usize) -> TokenId {
+    TokenId::try_from(place).expect("vocabularies are far below 2^32")
 }
+
+#[cfg(test)]
+mod tests;

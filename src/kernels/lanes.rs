@@ -118,7 +118,7 @@ fn tree(a: [f32; 16], f: impl Fn(f32, f32) -> f32) -> f32 {
 
 /// Plain Rust: any processor.
 #[derive(Clone, Copy)]
-pub struct Portable([f32; 16]);
+pub struct Portable(pub(super) [f32; 16]);
 
 // SAFETY: no intrinsics; pointers are the caller's.
 unsafe impl Lanes for Portable {
@@ -454,7 +454,7 @@ mod x86 {
 
     /// AVX2 + FMA: two registers of eight lanes.
     #[derive(Clone, Copy)]
-    pub struct Avx2(__m256, __m256);
+    pub struct Avx2(pub(in crate::kernels) __m256, pub(in crate::kernels) __m256);
 
     // SAFETY: used only in functions compiled with avx2 and fma.
     unsafe impl Lanes for Avx2 {
@@ -637,7 +637,7 @@ impl InstructionSet {
     pub fn detect() -> Self {
         #[cfg(target_arch = "x86_64")]
         {
-            if is_x86_feature_detected!("avx512f") {
+            if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("popcnt") {
                 let vnni =
                     is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vnni");
                 let pairs = is_x86_feature_detected!("avx512bf16");
@@ -650,6 +650,7 @@ impl InstructionSet {
             if is_x86_feature_detected!("avx2")
                 && is_x86_feature_detected!("fma")
                 && is_x86_feature_detected!("f16c")
+                && is_x86_feature_detected!("popcnt")
             {
                 return Self::Avx2;
             }
@@ -689,10 +690,10 @@ impl InstructionSet {
 macro_rules! for_each_set {
     ($set:expr, $function:ident($($argument:ident: $type:ty),* $(,)?)) => {{
         #[cfg(target_arch = "x86_64")]
-        #[target_feature(enable = "avx512f")]
+        #[target_feature(enable = "avx512f,popcnt")]
         unsafe fn avx512($($argument: $type),*) { unsafe { $function::<$crate::kernels::lanes::Avx512>($($argument),*) } }
         #[cfg(target_arch = "x86_64")]
-        #[target_feature(enable = "avx2,fma,f16c")]
+        #[target_feature(enable = "avx2,fma,f16c,popcnt")]
         unsafe fn avx2($($argument: $type),*) { unsafe { $function::<$crate::kernels::lanes::Avx2>($($argument),*) } }
         match $set {
             // SAFETY: the set was found on this processor; pointers are the caller's contract.

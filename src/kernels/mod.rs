@@ -7,6 +7,8 @@ mod elementwise;
 mod lanes;
 mod linear;
 mod ops;
+mod picks;
+pub(crate) mod select;
 mod threads;
 
 pub use attention::{AttentionShape, KvType, MAX_HEAD_DIM, PAGE_TOKENS, RopeTable, Span};
