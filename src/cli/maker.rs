@@ -151,7 +151,11 @@ pub fn sampling(model: &ChatModel, role: RoleSampling) -> Sampling {
         top_p: role.top_p.unwrap_or(own.top_p),
         min_p: role.min_p.unwrap_or(own.min_p),
         repetition_penalty: role.repetition_penalty.unwrap_or(own.repetition_penalty),
-        ..own
+        presence_penalty: role.presence_penalty.unwrap_or(own.presence_penalty),
+        frequency_penalty: role.frequency_penalty.unwrap_or(own.frequency_penalty),
+        penalty_last_n: role
+            .penalty_last_n
+            .map_or(own.penalty_last_n, |n| n as usize),
     }
 }
 

@@ -176,6 +176,21 @@ const KEYS: &[Key] = &[
         Part::Conversations,
     ),
     key(
+        "sampling.customer.presence_penalty",
+        Kind::Number,
+        Part::Conversations,
+    ),
+    key(
+        "sampling.customer.frequency_penalty",
+        Kind::Number,
+        Part::Conversations,
+    ),
+    key(
+        "sampling.customer.penalty_last_n",
+        Kind::Whole,
+        Part::Conversations,
+    ),
+    key(
         "sampling.agent.temperature",
         Kind::Number,
         Part::Conversations,
@@ -188,6 +203,21 @@ const KEYS: &[Key] = &[
         Kind::Number,
         Part::Conversations,
     ),
+    key(
+        "sampling.agent.presence_penalty",
+        Kind::Number,
+        Part::Conversations,
+    ),
+    key(
+        "sampling.agent.frequency_penalty",
+        Kind::Number,
+        Part::Conversations,
+    ),
+    key(
+        "sampling.agent.penalty_last_n",
+        Kind::Whole,
+        Part::Conversations,
+    ),
     key("sampling.queries.temperature", Kind::Number, Part::Queries),
     key("sampling.queries.top_p", Kind::Number, Part::Queries),
     key("sampling.queries.top_k", Kind::Whole, Part::Queries),
@@ -195,6 +225,21 @@ const KEYS: &[Key] = &[
     key(
         "sampling.queries.repetition_penalty",
         Kind::Number,
+        Part::Queries,
+    ),
+    key(
+        "sampling.queries.presence_penalty",
+        Kind::Number,
+        Part::Queries,
+    ),
+    key(
+        "sampling.queries.frequency_penalty",
+        Kind::Number,
+        Part::Queries,
+    ),
+    key(
+        "sampling.queries.penalty_last_n",
+        Kind::Whole,
         Part::Queries,
     ),
     key("engine.threads", Kind::Amount, Part::Operational),

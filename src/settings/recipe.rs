@@ -100,6 +100,9 @@ pub struct RoleSamplingFile {
     pub top_k: Option<u64>,
     pub min_p: Option<f64>,
     pub repetition_penalty: Option<f64>,
+    pub presence_penalty: Option<f64>,
+    pub frequency_penalty: Option<f64>,
+    pub penalty_last_n: Option<u64>,
 }
 
 /// `[engine]`

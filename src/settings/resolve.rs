@@ -329,6 +329,7 @@ impl Decide<'_> {
                 }
             };
         let top_k = format!("{section}.top_k");
+        let last_n = format!("{section}.penalty_last_n");
         Ok(RoleSampling {
             temperature: fraction(
                 "temperature",
@@ -358,6 +359,22 @@ impl Decide<'_> {
                 |r| r > 0.0 && r <= 10.0,
                 "above 0, up to 10; 1 changes nothing",
             )?,
+            presence_penalty: fraction(
+                "presence_penalty",
+                file.presence_penalty,
+                |p| (-10.0..=10.0).contains(&p),
+                "-10 to 10; 0 changes nothing",
+            )?,
+            frequency_penalty: fraction(
+                "frequency_penalty",
+                file.frequency_penalty,
+                |p| (-10.0..=10.0).contains(&p),
+                "-10 to 10; 0 changes nothing",
+            )?,
+            penalty_last_n: file
+                .penalty_last_n
+                .map(|_| self.number(&last_n, file.penalty_last_n, 0, 0..=1_000_000))
+                .transpose()?,
         })
     }
 }

@@ -272,6 +272,10 @@ pub struct RoleSampling {
     pub top_k: Option<u32>,
     pub min_p: Option<f32>,
     pub repetition_penalty: Option<f32>,
+    pub presence_penalty: Option<f32>,
+    pub frequency_penalty: Option<f32>,
+    /// Tokens at the end of the reply that the three penalties see; 0 is all of it.
+    pub penalty_last_n: Option<u32>,
 }
 
 /// How the engine is to work: speed and memory, never content.

@@ -401,6 +401,18 @@ fn bad_values_say_what_where_and_what_was_expected() {
             "shop/mine.toml:2:16: `sampling.agent.top_p` is 1.5; expected above 0, up to 1 (all tokens)",
         ),
         (
+            "sampling.agent.presence_penalty = -11",
+            "shop/mine.toml:2:16: `sampling.agent.presence_penalty` is -11; expected -10 to 10; 0 changes nothing",
+        ),
+        (
+            "sampling.queries.frequency_penalty = 10.5",
+            "shop/mine.toml:2:18: `sampling.queries.frequency_penalty` is 10.5; expected -10 to 10; 0 changes nothing",
+        ),
+        (
+            "sampling.customer.penalty_last_n = 1000001",
+            "shop/mine.toml:2:19: `sampling.customer.penalty_last_n` is 1000001; expected 0 to 1000000",
+        ),
+        (
             "engine.memory = 'lots'",
             "shop/mine.toml:2:8: `engine.memory` is \"lots\"; expected a size like \"12 GiB\", of 1 MiB or more, or \"auto\"",
         ),
