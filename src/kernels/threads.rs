@@ -1,7 +1,8 @@
 //! A small pool of worker threads for data-parallel loops.
 //!
 //! Workers spin for a bounded while after a job, because the next one is usually microseconds away inside a step, and
-//! park between steps. Chunks are claimed dynamically: no result may depend on who computes what.
+//! park between steps. Every thread begins with its own run of neighbouring chunks, so that what one chunk asks of memory
+//! for the next comes to the right core, and then helps the others: no result may depend on who computes what.
 
 use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -19,12 +20,17 @@ struct Shared {
     /// Written by `run` while no worker is at a job, read by workers that have joined one.
     job: UnsafeCell<Option<Job>>,
     chunks: AtomicUsize,
-    next: AtomicUsize,
+    /// The next chunk of each thread's own run.
+    next: Box<[Next]>,
     panicked: AtomicBool,
     stopping: AtomicBool,
     sleepers: Mutex<usize>,
     wake: Condvar,
 }
+
+/// On a cache line of its own.
+#[repr(align(64))]
+struct Next(AtomicUsize);
 
 /// `[number: 47][open: 1][workers: 16]`. A worker joins an open job by adding itself; the caller closes the job when no chunk
 /// is left and waits for those that joined. A worker that the system gave no time meanwhile is not waited for.
@@ -64,7 +70,9 @@ impl Threads {
             state: AtomicU64::new(0),
             job: UnsafeCell::new(None),
             chunks: AtomicUsize::new(0),
-            next: AtomicUsize::new(0),
+            next: (0..count.max(1))
+                .map(|_| Next(AtomicUsize::new(0)))
+                .collect(),
             panicked: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             sleepers: Mutex::new(0),
@@ -75,7 +83,7 @@ impl Threads {
                 let shared = Arc::clone(&shared);
                 std::thread::Builder::new()
                     .name(format!("kernel-{i}"))
-                    .spawn(move || work(&shared))
+                    .spawn(move || work(&shared, i))
                     .expect("the system can start a thread")
             })
             .collect();
@@ -110,7 +118,10 @@ impl Threads {
         // SAFETY: the last job is closed and nobody is at it.
         unsafe { *shared.job.get() = Some(job) };
         shared.chunks.store(chunks, Ordering::Relaxed);
-        shared.next.store(0, Ordering::Relaxed);
+        for (thread, next) in shared.next.iter().enumerate() {
+            let first = chunks * thread / shared.next.len();
+            next.0.store(first, Ordering::Relaxed);
+        }
         let number = State::number(shared.state.load(Ordering::Relaxed)) + 1;
         shared
             .state
@@ -124,7 +135,7 @@ impl Threads {
             shared.wake.notify_all();
         }
         let wait = Wait(shared);
-        claim(shared, body);
+        claim(shared, 0, body);
         drop(wait);
         assert!(
             !shared.panicked.swap(false, Ordering::Relaxed),
@@ -167,18 +178,23 @@ impl Drop for Wait<'_> {
     }
 }
 
-fn claim(shared: &Shared, body: &(dyn Fn(usize) + Sync)) {
+/// Works on the chunks of thread `me`, then on what is left of the others'.
+fn claim(shared: &Shared, me: usize, body: &(dyn Fn(usize) + Sync)) {
     let chunks = shared.chunks.load(Ordering::Relaxed);
-    loop {
-        let i = shared.next.fetch_add(1, Ordering::Relaxed);
-        if i >= chunks {
-            return;
+    let count = shared.next.len();
+    for thread in (me..count).chain(0..me) {
+        let end = chunks * (thread + 1) / count;
+        loop {
+            let i = shared.next[thread].0.fetch_add(1, Ordering::Relaxed);
+            if i >= end {
+                break;
+            }
+            body(i);
         }
-        body(i);
     }
 }
 
-fn work(shared: &Shared) {
+fn work(shared: &Shared, me: usize) {
     let mut seen = 0u64;
     let ready = |seen: u64| {
         let state = shared.state.load(Ordering::Acquire);
@@ -222,7 +238,8 @@ fn work(shared: &Shared) {
         seen = State::number(state);
         // SAFETY: this worker has joined an open job, so `job` is set and stays valid until it has left.
         let body = unsafe { &*(*shared.job.get()).expect("an open job is set") };
-        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| claim(shared, body)));
+        let result =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| claim(shared, me, body)));
         if result.is_err() {
             shared.panicked.store(true, Ordering::Relaxed);
         }

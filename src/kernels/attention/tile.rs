@@ -106,7 +106,8 @@ unsafe fn rows_of<V: Lanes, E: Element, const R: usize>(tile: &Tile<E>) {
             let keys = page(block);
             let next = page((block + 1).min(last - 1));
             let s = scores::<V, E, R>(&q, keys, next, d);
-            block_of::<V, E, R>(tile, &mut state, block, s, keys.add(d * PAGE_TOKENS));
+            let (values, next) = (keys.add(d * PAGE_TOKENS), next.add(d * PAGE_TOKENS));
+            block_of::<V, E, R>(tile, &mut state, block, s, values, next);
         }
         for r in 0..R {
             let inverse = V::splat(1.0 / state.total[r]);
@@ -119,7 +120,7 @@ unsafe fn rows_of<V: Lanes, E: Element, const R: usize>(tile: &Tile<E>) {
     }
 }
 
-/// `q·Kᵀ` against the 32 keys of a page; asks for the next page meanwhile.
+/// `q·Kᵀ` against the 32 keys of a page; asks for the next page's keys meanwhile.
 #[inline(always)]
 unsafe fn scores<V: Lanes, E: Element, const R: usize>(
     q: &[[f32; R]; MAX_HEAD_DIM],
@@ -133,11 +134,9 @@ unsafe fn scores<V: Lanes, E: Element, const R: usize>(
         for (j, q) in q[..d].iter().enumerate() {
             let line = j * PAGE_TOKENS;
             let (k0, k1): (V, V) = (E::load(keys.add(line)), E::load(keys.add(line + 16)));
-            for ahead in [line, d * PAGE_TOKENS + line] {
-                V::prefetch(next.add(ahead).cast());
-                if size_of::<E>() == 4 {
-                    V::prefetch(next.add(ahead + 16).cast());
-                }
+            V::prefetch(next.add(line).cast());
+            if size_of::<E>() == 4 {
+                V::prefetch(next.add(line + 16).cast());
             }
             for (q, s) in q.iter().zip(&mut s) {
                 let q = V::splat(*q);
@@ -149,7 +148,7 @@ unsafe fn scores<V: Lanes, E: Element, const R: usize>(
     }
 }
 
-/// One block's online-softmax update.
+/// One block's online-softmax update; asks for the next page's values meanwhile.
 #[inline(always)]
 unsafe fn block_of<V: Lanes, E: Element, const R: usize>(
     tile: &Tile<E>,
@@ -157,6 +156,7 @@ unsafe fn block_of<V: Lanes, E: Element, const R: usize>(
     block: usize,
     mut s: [[V; 2]; R],
     values: *const E,
+    next: *const E,
 ) {
     let base = block * PAGE_TOKENS;
     let d = tile.shape.head_dim;
@@ -197,6 +197,7 @@ unsafe fn block_of<V: Lanes, E: Element, const R: usize>(
             // Slots past every row's own end may hold anything, NaN included, and are not read.
             keys: to.iter().max().copied().unwrap_or(0),
             values,
+            next,
             d,
         };
         let mut j = 0;
@@ -221,6 +222,7 @@ struct Weigh<'a, E, const R: usize> {
     correction: &'a [f32; 16],
     keys: usize,
     values: *const E,
+    next: *const E,
     d: usize,
 }
 
@@ -250,6 +252,10 @@ impl<E: Element, const R: usize> Weigh<'_, E, R> {
             }
             for key in 0..self.keys {
                 let at = self.values.add(key * self.d + j);
+                for c in 0..(C * 16 * size_of::<E>()).div_ceil(64) {
+                    let line = self.next.add(key * self.d + j).cast::<u8>().add(64 * c);
+                    V::prefetch(line);
+                }
                 let mut v = [V::splat(0.0); C];
                 for (c, v) in v.iter_mut().enumerate() {
                     *v = if lanes == 16 {
