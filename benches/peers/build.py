@@ -60,7 +60,7 @@ def venv(cache: Path, name: str, packages: list[str], proof: str) -> Path:
 
 def llama_cpp(cache: Path, version: str, jobs: int) -> LlamaCpp:
     """Downloads, configures and compiles what is not there yet."""
-    label = f"llama.cpp in llama-cpp-python {version}"
+    label = f"as in llama-cpp-python {version}"
     build = cache / "build" / version
     built = LlamaCpp(build / "bin", label)
     if all((built.bin / tool).exists() for tool in TOOLS):
@@ -71,7 +71,7 @@ def llama_cpp(cache: Path, version: str, jobs: int) -> LlamaCpp:
     tools = venv(cache, "venv", ["cmake", "ninja"], "bin/ninja") / "bin"
     source = _source(cache, version, tools)
     log = cache / "logs" / f"llama.cpp-{version}.log"
-    say(f"compiling {label} with {jobs} jobs, some minutes (log: {log})")
+    say(f"compiling llama.cpp {label} with {jobs} jobs, some minutes (log: {log})")
     options = CMAKE_OPTIONS | {"LLAMA_BUILD_COMMIT": f"llama-cpp-python-{version}", "CMAKE_MAKE_PROGRAM": tools / "ninja"}
     flags = [f"-D{key}={value}" for key, value in options.items()]
     hint = "a C++17 compiler and its headers are needed; delete the build folder to start afresh"
@@ -88,7 +88,11 @@ def _source(cache: Path, version: str, tools: Path) -> Path:
         words = [tools / "python", "-m", "pip", "download", "--no-deps", "--no-binary", "llama-cpp-python"]
         words += ["--dest", folder, f"llama-cpp-python=={version}"]
         _run(words, cache / "logs" / "download.log", "pip download", NETWORK)
-        shutil.unpack_archive(folder / f"llama_cpp_python-{version}.tar.gz", folder)
+        # Under another name first: a folder that is there is whole.
+        part = folder / f"part-{version}"
+        shutil.unpack_archive(folder / f"llama_cpp_python-{version}.tar.gz", part)
+        (part / f"llama_cpp_python-{version}").rename(folder / f"llama_cpp_python-{version}")
+        part.rmdir()
     for part in ("tools/batched-bench", "tools/llama-bench", "tools/server", "tools/quantize"):
         if not (source / part).exists():
             raise Missing(f"llama-cpp-python {version} carries no {part}\nhint: choose another with --llama-cpp-python")

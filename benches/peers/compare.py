@@ -6,7 +6,7 @@
 
 Needs Python 3.11 on Linux, a C++ compiler, a Rust toolchain and a network for the first run: the peers are built from PyPI
 into `--cache`. Weights are random. Each round measures ours, theirs, ours, theirs; figures are medians over rounds and a
-ratio is the median of the rounds' ratios. Where llama.cpp has a choice (flash attention, slot order), the first round tries all and
+ratio is the median of the rounds' ratios. Where llama.cpp has a choice (flash attention, slots), the first round tries all and
 the best stays.
 """
 import argparse
@@ -70,10 +70,15 @@ class Row:
     pairs: dict[str, tuple[Contender, Contender]]  # by our format
     others: list[Contender] = field(default_factory=list)
 
+    def everyone(self) -> list[Contender]:
+        return [contender for pair in self.pairs.values() for contender in pair] + self.others
+
+    def measured(self) -> bool:
+        return any(contender.rounds for contender in self.everyone())
+
     def measure(self, rounds: int) -> None:
-        everyone = [contender for pair in self.pairs.values() for contender in pair] + self.others
         for number in range(rounds):
-            for contender in everyone:
+            for contender in self.everyone():
                 if contender.note or len(contender.rounds) > number:
                     continue
                 say(f"[{number + 1}/{rounds}] {self.shape} · {self.workload} · {contender.name}")
@@ -209,7 +214,7 @@ class Bench:
             if "prefill" in self.o.workloads:
                 rows.append(self.prefill_row(shape, 512))
             if "decode" in self.o.workloads:
-                rows += [self.decode_row(shape, batch, 64, 64) for batch in BATCHES]
+                rows += [self.decode_row(shape, batch, 64, 64) for batch in self.o.batches]
             if "context" in self.o.workloads:
                 rows.append(self.decode_row(shape, 16, 1000, 32))
         if "agents" in self.o.workloads:
@@ -243,10 +248,11 @@ def table(lines: list[dict]) -> str:
     return "\n".join(out)
 
 
-def versions(peer: build.LlamaCpp, torch: Path | None) -> dict[str, str]:
+def versions(o: argparse.Namespace, peer: build.LlamaCpp, torch: Path | None) -> dict[str, str]:
     described = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True)
     package = re.search(r'^version = "(.+)"', (ROOT / "Cargo.toml").read_text(), re.M)
-    found = {"colloquy": " ".join(filter(None, [package and package[1], described.stdout.strip()])), "llama.cpp": peer.version}
+    ours = " ".join(filter(None, [package and package[1], described.stdout.strip()]))
+    found = {"colloquy": "as given" if o.colloquy else ours, "llama.cpp": peer.version}
     if torch:
         words = [torch, "-c", "import torch, transformers; print(transformers.__version__, torch.__version__)"]
         names = subprocess.run(words, capture_output=True, text=True).stdout.split()
@@ -271,6 +277,7 @@ def options() -> argparse.Namespace:
     p.add_argument("--shapes", type=listed, default=list(model.SHAPES), help=", ".join(model.SHAPES))
     p.add_argument("--workloads", type=listed, default=["prefill", "decode", "context", "agents"],
                    help="prefill,decode,context,agents (agents: on the first shape only)")
+    p.add_argument("--batches", type=lambda text: [int(word) for word in listed(text)], default=list(BATCHES), help="for decode")
     p.add_argument("--rounds", type=int, default=3)
     p.add_argument("--threads", type=int, default=os.cpu_count())
     p.add_argument("--cache", type=Path, default=ROOT / "target" / "peers", help="peers and weights (default: target/peers)")
@@ -310,38 +317,51 @@ def prepare(o: argparse.Namespace) -> Bench:
             say(f"writing random weights of the {shape} shape")
             model.write_folder(model.SHAPES[shape], folder)
             model.write_gguf(model.SHAPES[shape], gguf)
+        for kind in ["Q8_0", *(["Q4_0"] if o.q4 else [])]:
+            build.quantized(bench.peer, gguf, kind)
     if o.transformers is not None:
         bench.torch = Path(o.transformers) if o.transformers else build.transformers(o.cache)
     return bench
 
 
+def summary(bench: Bench, rows: list[Row]) -> dict:
+    """All that is worth keeping of a run."""
+    return {
+        "date": datetime.date.today().isoformat(), "cpu": machine.cpu_name(), "threads": bench.o.threads, "rounds": bench.o.rounds,
+        "versions": versions(bench.o, bench.peer, bench.torch), "machine": peaks(bench.reports), "not_quiet": bench.loud,
+        "rows": [row.line() for row in rows if row.measured()], "colloquy_reports": bench.reports,
+    }
+
+
+def show(report: dict) -> None:
+    spans = ", ".join(f"{name} {low:.0f}–{high:.0f}" for name, (low, high) in report["machine"].items())
+    print(f"{report['date']} · {report['cpu']} · {report['threads']} threads · {report['rounds']} rounds · {spans}")
+    print(" · ".join(f"{name} {version}" for name, version in report["versions"].items()))
+    if report["not_quiet"]:
+        print(f"not quiet before {len(report['not_quiet'])} of the runs: take the ratios with care")
+    print("\n" + table(report["rows"]))
+
+
 def main() -> None:
     o = options()
+    bench, rows, failure = None, [], None
     try:
         bench = prepare(o)
-        rows = bench.rows()
         if o.build_only:
             return
+        rows = bench.rows()
         for row in rows:
             row.measure(o.rounds)
-    except Missing as reason:
-        sys.exit(f"error: {reason}")
-    except OSError as reason:
-        sys.exit(f"error: {reason}")
-    lines = [row.line() for row in rows]
-    report = {
-        "date": datetime.date.today().isoformat(), "cpu": machine.cpu_name(), "threads": o.threads, "rounds": o.rounds,
-        "versions": versions(bench.peer, bench.torch), "machine": peaks(bench.reports), "not_quiet": bench.loud, "rows": lines,
-        "colloquy_reports": bench.reports,
-    }
-    spans = ", ".join(f"{name} {low:.0f}–{high:.0f}" for name, (low, high) in report["machine"].items())
-    print(f"{report['date']} · {report['cpu']} · {o.threads} threads · {o.rounds} rounds · {spans}")
-    print(" · ".join(f"{name} {version}" for name, version in report["versions"].items()))
-    if bench.loud:
-        print(f"not quiet before {len(bench.loud)} of the runs: take the ratios with care")
-    print("\n" + table(lines))
-    if o.json:
-        o.json.write_text(json.dumps(report, indent=1))
+            if o.json:
+                o.json.write_text(json.dumps(summary(bench, rows), indent=1))
+    except (Missing, OSError) as reason:
+        failure = f"error: {reason}"
+    except KeyboardInterrupt:
+        failure = "stopped"
+    if any(row.measured() for row in rows):
+        show(summary(bench, rows))
+    if failure:
+        sys.exit(failure)
 
 
 if __name__ == "__main__":
