@@ -15,6 +15,7 @@ import json
 import os
 import re
 import shlex
+import signal
 import statistics
 import subprocess
 import sys
@@ -344,6 +345,7 @@ def show(report: dict) -> None:
 
 def main() -> None:
     o = options()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     bench, rows, failure = None, [], None
     try:
         bench = prepare(o)
