@@ -12,8 +12,6 @@
     reason = "a bench prints figures"
 )]
 
-#[path = "support/machine.rs"]
-mod machine;
 #[path = "support/random_model.rs"]
 mod random_model;
 
@@ -21,6 +19,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+use colloquy::bench::machine;
 use colloquy::engine::{
     Engine, EngineOptions, EngineStats, GenerateRequest, ModelRunner, Sampling, Vocabulary,
 };

@@ -510,6 +510,24 @@ impl InstructionSet {
             Self::Avx512Vnni => "avx512f+vnni",
         }
     }
+
+    /// The part of it that f32 kernels use, by name.
+    #[must_use]
+    pub fn f32_name(self) -> &'static str {
+        match self {
+            Self::Avx512Vnni => Self::Avx512.name(),
+            set => set.name(),
+        }
+    }
+
+    /// The part of it that 8-bit kernels use, by name.
+    #[must_use]
+    pub fn int8_name(self) -> &'static str {
+        match self {
+            Self::Avx512 => Self::Avx2.name(),
+            set => set.name(),
+        }
+    }
 }
 
 /// Compiles a function generic over [`Lanes`] for every instruction set and calls the one asked for.

@@ -176,6 +176,16 @@ impl PackedLinear {
         }
     }
 
+    /// What computes it with an instruction set, for people: arithmetic, weights where they differ, instructions.
+    #[must_use]
+    pub fn kernel(&self, set: InstructionSet) -> String {
+        match &self.panels {
+            Panels::F32(_) => format!("f32 {}", set.f32_name()),
+            Panels::Bf16(_) => format!("f32 (bf16 weights) {}", set.f32_name()),
+            Panels::Int8(_) => format!("int8 {}", set.int8_name()),
+        }
+    }
+
     /// `y[m × n] = x[m × k] · Wᵀ + b`.
     ///
     /// # Panics
