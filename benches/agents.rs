@@ -14,8 +14,6 @@
     reason = "a bench prints figures"
 )]
 
-#[path = "support/machine.rs"]
-mod machine;
 #[path = "support/random_model.rs"]
 mod random_model;
 
@@ -25,6 +23,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
+use colloquy::bench::machine;
 use colloquy::engine::{
     Engine, EngineOptions, EngineStats, GenerateRequest, ModelRunner, Sampling, Vocabulary,
 };
@@ -199,6 +198,8 @@ impl Ready {
     async fn meet(&self) {
         self.waiting.set(self.waiting.get() + 1);
         if self.waiting.get() == self.all {
+            // The engine finishes its step meanwhile.
+            std::thread::sleep(std::time::Duration::from_millis(30));
             let now = Counters::of(self.engine.stats());
             self.started.set(Some((Instant::now(), now)));
             self.go.notify_waiters();
@@ -292,7 +293,7 @@ fn main() {
     );
     let linear_peak = match o.profile {
         Profile::F32 => peak,
-        Profile::Bf16 => 2.0 * peak,
+        Profile::Bf16 => machine::bf16_peak(&cpu.threads).unwrap_or(peak),
         Profile::Int8 => machine::int8_peak(&cpu.threads).unwrap_or(peak),
     };
     let started = Instant::now();

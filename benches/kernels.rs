@@ -13,6 +13,7 @@
     reason = "a bench prints figures"
 )]
 
+use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use colloquy::kernels::{Cpu, Input, InstructionSet, PackedLinear, Profile, Rows, Threads};
@@ -73,9 +74,9 @@ fn main() {
                 let seconds = started.elapsed().as_secs_f64() / rounds as f64;
                 let rate = 2.0 * (m * k * n) as f64 / seconds / 1e9;
                 let read = layers[0].bytes() as f64 / seconds / 1e9;
-                line += &format!("  m={m} {rate:.0}");
+                let _ = write!(line, "  m={m} {rate:.0}");
                 if m == 1 {
-                    line += &format!(" ({read:.0} GB/s)");
+                    let _ = write!(line, " ({read:.0} GB/s)");
                 }
                 results.push(serde_json::json!({
                     "profile": profile.name(), "k": k, "n": n, "m": m, "gop_s": rate, "gb_s": read,

@@ -40,6 +40,19 @@ pub fn write_atomically_with(
     result
 }
 
+/// Whether a file could be written at `path`: tried beside it, and nothing is left there.
+///
+/// # Errors
+/// Any I/O error that writing would meet at once.
+pub fn check_writable(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Err(io::Error::from(io::ErrorKind::IsADirectory));
+    }
+    let temporary = neighbour(path);
+    File::create(&temporary)?;
+    fs::remove_file(&temporary)
+}
+
 /// Removes what writers of `path` that were killed have left beside it. For the one who may write it now: a writer at work
 /// would lose its temporary file.
 pub fn remove_leftovers(path: &Path) {
@@ -95,6 +108,15 @@ mod tests {
         assert!(failed.is_err());
         assert_eq!(fs::read(&path).unwrap(), b"old");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_place_that_cannot_be_written_is_known_before() {
+        let dir = tempfile::tempdir().unwrap();
+        check_writable(&dir.path().join("a.svg")).unwrap();
+        assert!(check_writable(&dir.path().join("none/a.svg")).is_err());
+        assert!(check_writable(dir.path()).is_err());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 
     #[test]

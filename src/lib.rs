@@ -1,6 +1,7 @@
 //! Turns a recipe into a dataset of multi-turn conversations, with open-weight chat models loaded in the same process.
 
 pub mod augment;
+pub mod bench;
 pub mod cli;
 pub mod dialogue;
 pub mod engine;

@@ -428,6 +428,8 @@ fn help_and_completions() {
         "models",
         "models show",
         "score",
+        "bench",
+        "doctor",
         "completions",
     ] {
         let arguments: Vec<&str> = command.split(' ').chain(["--help"]).collect();

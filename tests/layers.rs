@@ -26,6 +26,7 @@ const ROOMS: &[(&str, u8)] = &[
     ("dialogue", 5),
     ("pipeline", 6),
     ("run", 7),
+    ("bench", 8),
     ("progress", 8),
     ("scale", 8),
     ("cli", 9),
@@ -45,6 +46,8 @@ const FORBIDDEN: &[(&str, &str)] = &[
     ("run", "export"),
     ("run", "kernels"),
     ("run", "model"),
+    ("bench", "export"),
+    ("bench", "hub"),
     ("progress", "export"),
 ];
 

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
+
+use crate::settings::Quant;
 
 /// Turns a recipe into a dataset of multi-turn conversations, with chat models that run inside this program, offline.
 #[derive(Debug, Parser)]
@@ -40,6 +43,16 @@ pub enum Command {
     Models(ModelsCommand),
     /// Log-probability of every token of a text
     Score(ScoreArgs),
+    /// Compare models on this machine: speed, memory, fitness as a simulator
+    ///
+    /// Each model is loaded, timed and taken off again, one after the other. Nothing is written but the table and what
+    /// --json and --svg ask for.
+    #[command(after_long_help = super::bench::MEANING)]
+    Bench(BenchArgs),
+    /// Say what keeps colloquy from working well here, and what to do about it
+    ///
+    /// The exit code is 0 when everything is usable, else that of the first problem.
+    Doctor(DoctorArgs),
     /// Print a completion script for a shell
     Completions {
         /// Which shell
@@ -222,6 +235,65 @@ pub struct ScoreArgs {
     #[command(flatten)]
     pub engine: EngineArgs,
     /// Print {"tokens": [{"id", "text", "logprob"}, …], "perplexity"}; the first token has no log-probability
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct BenchArgs {
+    /// Models: folders, org/name from the Hugging Face cache, or demo [default: demo]
+    #[arg(value_name = "REF")]
+    pub references: Vec<String>,
+    /// A model, as another way to name one; may be given several times
+    #[arg(long = "model", value_name = "REF")]
+    pub models: Vec<String>,
+    /// How weights are loaded, as quant in a recipe; several, separated by commas, make a row each
+    #[arg(long, value_name = "QUANT", value_delimiter = ',', value_parser = PossibleValuesParser::new(Quant::ALL.iter().map(|quant| quant.name())))]
+    pub quant: Vec<String>,
+    /// Keys and values: auto, f32, f16 or bf16
+    #[arg(long, value_name = "TYPE")]
+    pub kv_dtype: Option<String>,
+    /// Sequences decoded together, one figure each [default: 1,8,16,32, as far as memory allows]
+    #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub batches: Vec<u32>,
+    /// Tokens of the prompt of the prefill figure [default: 512, or what the model's context holds]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub prompt_tokens: Option<u32>,
+    /// Tokens that each sequence is decoded for
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub new_tokens: u32,
+    /// Conversations to judge fitness by; 0 leaves fitness out
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    pub fitness: u32,
+    /// Threads of the engine [default: all cores]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<u64>,
+    /// Memory for weights and cache, as "12 GiB" [default: half of what is free]
+    #[arg(long, value_name = "SIZE")]
+    pub memory: Option<String>,
+    /// Seed of every draw
+    #[arg(long, value_name = "S")]
+    pub seed: Option<u64>,
+    /// Change one key of the recipe that fitness is judged by, as --set conversation.max_turns=8
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+    /// Also draw the figures to this file
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct DoctorArgs {
+    /// Model to load and to say how many conversations fit: a folder, org/name from the Hugging Face cache, or demo [default: demo]
+    #[arg(long, value_name = "REF")]
+    pub model: Option<String>,
+    /// Leave out what takes time: measuring the machine
+    #[arg(long)]
+    pub quick: bool,
+    /// Print one JSON object
     #[arg(long)]
     pub json: bool,
 }

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::Path;
 use std::process::ExitCode;
 
+use crate::bench::speed::SpeedError;
 use crate::engine::ChatError;
 use crate::hub::HubError;
 use crate::knowledge::KnowledgeError;
@@ -217,6 +218,33 @@ impl From<RunError> for Failure {
         };
         let hint = error.hint();
         Self::of(code, &error, hint)
+    }
+}
+
+impl From<SpeedError> for Failure {
+    fn from(error: SpeedError) -> Self {
+        let hint = match &error {
+            SpeedError::Batch { fits: 0, .. } => {
+                "allow more with --memory, or ask for fewer --new-tokens".to_owned()
+            }
+            SpeedError::Batch { fits, .. } => {
+                format!("--batches up to {fits} fit; --memory allows more")
+            }
+            SpeedError::Context {
+                what: "a prompt",
+                most,
+                ..
+            } => format!("--prompt-tokens {most} fits"),
+            SpeedError::Context { most, .. } => format!("--new-tokens {most} fits"),
+            SpeedError::Chat(error) => return error.clone().into(),
+        };
+        Self::of(Code::Usage, &error, Some(hint))
+    }
+}
+
+impl From<PipelineError> for Failure {
+    fn from(error: PipelineError) -> Self {
+        Self::fatal(&error)
     }
 }
 

@@ -69,6 +69,11 @@ impl SupportMaker {
         }
     }
 
+    /// What makes questions, what makes conversations, and questions to make for a page of usual length.
+    pub fn into_contexts(self) -> (QueryContext, SupportContext, usize) {
+        (self.queries, self.support, self.counts.per_page)
+    }
+
     fn page(&self, id: &str) -> Result<&Arc<Page>, MakeError> {
         let lost = || MakeError::Failed {
             reason: "no_page".into(),

@@ -3,7 +3,9 @@
 #![expect(clippy::print_stderr, reason = "this is the room that prints")]
 
 mod args;
+mod bench;
 mod completions;
+mod doctor;
 mod export;
 mod failure;
 mod generate;
@@ -71,6 +73,8 @@ fn dispatch(command: Command) -> Result<ExitCode, Failure> {
         Command::Export(args) => export::run(&args),
         Command::Models(ModelsCommand::Show { reference, json }) => models::show(&reference, json),
         Command::Score(args) => score::run(&args),
+        Command::Bench(args) => bench::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Completions { shell } => completions::run(shell),
     }
 }

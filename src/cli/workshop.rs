@@ -1,6 +1,6 @@
 //! Everything a run needs, brought together: settings, pages, given questions, model, prompts.
 
-mod memory;
+pub mod memory;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use super::args::RecipeArgs;
 use super::failure::{Code, Failure};
 use crate::engine::{ChatModel, KvType, LoadOptions, LocalModel, Profile, ScriptedModel};
 use crate::hash;
-use crate::hub::{self, CachePlaces};
+use crate::hub::{self, CachePlaces, ModelFiles};
 use crate::knowledge::{self, PageFile, Pages};
 use crate::model::ModelParts;
 use crate::model::template::Day;
@@ -58,7 +58,15 @@ pub struct Workshop {
 
 impl Workshop {
     /// Loads everything. Pages and questions first: they fail fast.
-    pub fn open(mut spec: RunSpec) -> Result<Self, Failure> {
+    pub fn open(spec: RunSpec) -> Result<Self, Failure> {
+        Self::open_with(spec, load_model)
+    }
+
+    /// The same with a model that comes from elsewhere.
+    pub fn open_with(
+        mut spec: RunSpec,
+        load: impl FnOnce(&str, &RunSpec) -> Result<ChatModel, Failure>,
+    ) -> Result<Self, Failure> {
         if let PagesDir::Folder(folder) = &spec.pages.dir
             && let Ok(absolute) = std::path::absolute(folder)
         {
@@ -97,7 +105,7 @@ impl Workshop {
             Some(path) => Some(hash::of_file(path).map_err(|error| Failure::read(path, &error))?),
             None => None,
         };
-        let model = load_model(&model_reference, &spec)?;
+        let model = load(&model_reference, &spec)?;
         let pack_name = &model.identity().prompt_pack;
         let pack = Pack::named(pack_name).ok_or_else(|| {
             Failure::new(
@@ -269,17 +277,25 @@ pub fn read_parts(reference: &str, template: bool, threads: usize) -> Result<Mod
     if reference == "demo" {
         return Ok(ModelParts::demo(day)?);
     }
-    let env = Environment::from_process();
+    let files = find_files(reference)?;
+    Ok(ModelParts::read(&files, day, template, threads)?)
+}
+
+/// Where the files of a model are.
+pub fn find_files(reference: &str) -> Result<ModelFiles, Failure> {
+    let places = cache_places(&Environment::from_process());
+    Ok(hub::resolve(reference, &places)?)
+}
+
+/// Where the Hugging Face cache may be.
+pub fn cache_places(env: &Environment) -> CachePlaces {
     let place = |name: &str| env.get(name).map(PathBuf::from);
-    let home = std::env::home_dir();
-    let places = CachePlaces {
+    CachePlaces {
         hub_cache: place(settings::env::HF_HUB_CACHE),
         hf_home: place(settings::env::HF_HOME),
         cache_home: None,
-        home,
-    };
-    let files = hub::resolve(reference, &places)?;
-    Ok(ModelParts::read(&files, day, template, threads)?)
+        home: std::env::home_dir(),
+    }
 }
 
 #[cfg(test)]

@@ -155,6 +155,12 @@ impl Engine {
         self.context_tokens
     }
 
+    /// How many sessions with these views (tokens each) the pages hold at once, nothing shared.
+    #[must_use]
+    pub fn room_for(&self, views: &[usize]) -> usize {
+        self.reservable_pages / Memory::worst_case(views)
+    }
+
     fn send(&self, command: Command) -> Result<(), ChatError> {
         let stopped = || ChatError::Stopped("its thread has ended".into());
         let guard = self.commands.lock().unwrap_or_else(PoisonError::into_inner);

@@ -101,8 +101,15 @@ impl std::fmt::Debug for LocalModel {
 /// An engine over a model's parts, and the facts about it.
 pub struct Started {
     pub engine: Arc<Engine>,
+    pub numerics: Numerics,
     pub pool_tokens: usize,
     pub weight_bytes: usize,
+    /// Bytes of weights that every step reads.
+    pub step_bytes: usize,
+    /// Bytes of keys and values per token.
+    pub kv_bytes_per_token: usize,
+    /// What computes each class of tensor, for people.
+    pub kernels: Vec<(&'static str, String)>,
 }
 
 /// Packs weights and starts an engine; `end` are the ids that end a reply.
@@ -143,6 +150,7 @@ pub fn start_engine(
         Arc::clone(&cpu),
     )?;
     let weight_bytes = decoder.weight_bytes();
+    let (step_bytes, kernels) = (decoder.step_bytes(), decoder.kernels());
     let spare = budget.saturating_sub(weight_bytes as u64).max(least);
     let pool_tokens = usize::try_from(spare / per_token)
         .unwrap_or(POOL_TOKENS)
@@ -172,6 +180,10 @@ pub fn start_engine(
         engine,
         pool_tokens,
         weight_bytes,
+        step_bytes,
+        kv_bytes_per_token: spec.kv_bytes_per_token(kv),
+        numerics: Numerics { profile, kv },
+        kernels,
     })
 }
 
@@ -250,6 +262,18 @@ impl LocalModel {
         self.pool_tokens
     }
 
+    /// How many conversations with these worst cases (tokens per view) fit in memory at once.
+    #[must_use]
+    pub fn room_for(&self, worst_case_tokens: &[usize]) -> usize {
+        self.engine.room_for(&self.framed(worst_case_tokens))
+    }
+
+    /// Views with what the template puts around them.
+    fn framed(&self, worst_case_tokens: &[usize]) -> Vec<usize> {
+        let framed = |tokens: &usize| (tokens + self.frame_tokens).min(self.context_tokens());
+        worst_case_tokens.iter().map(framed).collect()
+    }
+
     /// Bytes of packed weights.
     #[must_use]
     pub fn weight_bytes(&self) -> usize {
@@ -287,9 +311,7 @@ impl LocalModel {
     /// # Errors
     /// When it could never be.
     pub async fn open(&self, worst_case_tokens: &[usize]) -> Result<EngineSession, ChatError> {
-        let framed = |tokens: &usize| (tokens + self.frame_tokens).min(self.context_tokens());
-        let views: Vec<usize> = worst_case_tokens.iter().map(framed).collect();
-        self.engine.open(&views).await
+        self.engine.open(&self.framed(worst_case_tokens)).await
     }
 
     /// One reply to a view.

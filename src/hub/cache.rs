@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use super::HubError;
+use super::{HubError, ModelFiles};
 
 /// Where the Hugging Face cache may be, as the environment says; resolved elsewhere. The first that is set counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,6 +25,67 @@ impl CachePlaces {
             .or_else(|| Some(set(&self.cache_home)?.join("huggingface/hub")))
             .or_else(|| Some(set(&self.home)?.join(".cache/huggingface/hub")))
     }
+}
+
+/// A repository in the cache.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CachedModel {
+    /// As a reference names it: `org/name`, with `@commit` where there is no `main`.
+    pub reference: String,
+    /// Bytes of its files.
+    pub bytes: u64,
+    /// Why it cannot be used, if so.
+    pub problem: Option<String>,
+}
+
+/// Every model repository in the cache, by name; none where there is no cache.
+#[must_use]
+pub fn cached(places: &CachePlaces) -> Vec<CachedModel> {
+    let Some(cache) = places.folder() else {
+        return Vec::new();
+    };
+    let repos = names(&cache).into_iter().filter_map(|name| {
+        let repo = name.strip_prefix("models--")?.replacen("--", "/", 1);
+        Some((cache.join(&name), repo))
+    });
+    repos
+        .map(|(folder, repo)| look(places, &folder, repo))
+        .collect()
+}
+
+fn look(places: &CachePlaces, folder: &Path, repo: String) -> CachedModel {
+    let (reference, found) = match snapshot(places, &repo, "main") {
+        Ok(found) => (repo, Ok(found)),
+        Err(error) => match names(&folder.join("snapshots")).pop() {
+            Some(commit) => {
+                let found = snapshot(places, &repo, &commit);
+                (format!("{repo}@{commit}"), found)
+            }
+            None => (repo, Err(error)),
+        },
+    };
+    let (bytes, files) = match found {
+        Ok((folder, commit)) => (size(&folder), ModelFiles::in_folder(&folder, Some(commit))),
+        Err(error) => (0, Err(error)),
+    };
+    CachedModel {
+        reference,
+        bytes,
+        problem: files.err().map(|error| {
+            let told = error.to_string();
+            told.lines().next().unwrap_or_default().to_owned()
+        }),
+    }
+}
+
+/// Bytes of the files in a folder, links followed.
+fn size(folder: &Path) -> u64 {
+    let paths = names(folder).into_iter().map(|name| folder.join(name));
+    paths
+        .filter_map(|path| std::fs::metadata(path).ok())
+        .filter(std::fs::Metadata::is_file)
+        .map(|file| file.len())
+        .sum()
 }
 
 /// The folder of a revision, and its commit. `revision` is a branch or tag, or a commit or its unique beginning.

@@ -6,7 +6,7 @@ mod reference;
 
 use std::path::PathBuf;
 
-pub use cache::CachePlaces;
+pub use cache::{CachePlaces, CachedModel, cached};
 pub use files::ModelFiles;
 pub use reference::ModelRef;
 

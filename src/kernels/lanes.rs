@@ -684,6 +684,34 @@ impl InstructionSet {
             Self::Avx512Bf16 => "avx512f+vnni+bf16",
         }
     }
+
+    /// The part of it that f32 kernels use, by name.
+    #[must_use]
+    pub fn f32_name(self) -> &'static str {
+        match self {
+            Self::Avx512Vnni | Self::Avx512Bf16 => Self::Avx512.name(),
+            set => set.name(),
+        }
+    }
+
+    /// The part of it that bf16 kernels use, by name; without bf16 products, their steps are repeated in f32.
+    #[must_use]
+    pub fn bf16_name(self) -> &'static str {
+        match self {
+            Self::Avx512Bf16 => "avx512f+bf16",
+            set => set.f32_name(),
+        }
+    }
+
+    /// The part of it that 8-bit kernels use, by name.
+    #[must_use]
+    pub fn int8_name(self) -> &'static str {
+        match self {
+            Self::Avx512 => Self::Avx2.name(),
+            Self::Avx512Bf16 => Self::Avx512Vnni.name(),
+            set => set.name(),
+        }
+    }
 }
 
 /// Compiles a function generic over [`Lanes`] for every instruction set and calls the one asked for.

@@ -231,6 +231,19 @@ impl PackedLinear {
         }
     }
 
+    /// What computes it with an instruction set, for people: arithmetic, weights where they differ, instructions.
+    #[must_use]
+    pub fn kernel(&self, set: InstructionSet) -> String {
+        match &self.weights {
+            Weights::F32(weights) if weights.is_bf16() => {
+                format!("f32 (bf16 weights) {}", set.f32_name())
+            }
+            Weights::F32(_) => format!("f32 {}", set.f32_name()),
+            Weights::Bf16(_) => format!("bf16 {}", set.bf16_name()),
+            Weights::Int8(_) => format!("int8 {}", set.int8_name()),
+        }
+    }
+
     /// `y[m × n] = residual + (input · Wᵀ + b)`.
     ///
     /// # Panics

@@ -209,6 +209,36 @@ impl Decoder {
         shared.iter().map(|w| w.bytes()).sum()
     }
 
+    /// Bytes of weights that every step reads: all but a table of which single rows are looked up.
+    #[must_use]
+    pub fn step_bytes(&self) -> usize {
+        if Arc::ptr_eq(&self.head.weights, &self.embedding.table) {
+            self.weight_bytes()
+        } else {
+            self.weight_bytes() - self.embedding.table.bytes()
+        }
+    }
+
+    /// What computes each class of tensor, for people, in the order of a step.
+    #[must_use]
+    pub fn kernels(&self) -> Vec<(&'static str, String)> {
+        let set = self.cpu.set;
+        let mut linear: Vec<String> = self
+            .layers
+            .iter()
+            .flat_map(|layer| [&layer.qkv, &layer.output, &layer.gate_up, &layer.down])
+            .map(|linear| linear.weights.kernel(set))
+            .collect();
+        linear.sort_unstable();
+        linear.dedup();
+        vec![
+            ("linear", linear.join(" and ")),
+            ("attention", format!("f32 {}", set.f32_name())),
+            ("norm, gate", format!("f32 {}", set.f32_name())),
+            ("head", self.head.weights.kernel(set)),
+        ]
+    }
+
     /// One step: writes keys and values of every row to the pool and returns the logits `[rows.logits, vocab]`, or `None`
     /// when none are wanted.
     ///

@@ -15,7 +15,7 @@ mod tests;
 
 pub use caller::Caller;
 pub use calls::{CallLog, CallLogError, CallOutcome, NoLog};
-pub use queries::{QueryContext, QuerySet, generate_queries};
+pub use queries::{QueryContext, QuerySet, answers_in_form, generate_queries};
 pub use query_file::{GivenQuery, QueryFileError, QueryFormat, parse_queries, read_queries};
 pub use settings::{QuerySettings, SupportSettings, passage_budget};
 pub use sides::{Asked, Seen, Side, Sides, Subject, exchange_tokens, seen};

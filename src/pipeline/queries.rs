@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{Caller, PipelineError, QuerySettings};
-use crate::engine::{Ask, ChatRole, Finish, Grammar, Session, View};
+use crate::engine::{Ask, ChatRole, Completion, Finish, Grammar, Session, View};
 use crate::knowledge::chunks;
 use crate::prompt::{PassageVar, Prompts, QueriesVars};
 use crate::record::{Page, Query};
@@ -94,6 +94,57 @@ fn spread(count: usize, parts: usize) -> Vec<usize> {
         .collect()
 }
 
+/// Asks for `count` questions of a page, spread as [`generate_queries`] would, but of one part only (`place` says which) and
+/// with no grammar; says whether the reply has the form that the grammar would have forced.
+///
+/// # Errors
+/// When the call fails or cannot be written down.
+pub async fn answers_in_form(
+    context: &QueryContext,
+    page: &Page,
+    count: usize,
+    place: u64,
+) -> Result<bool, PipelineError> {
+    let model = context.caller.model();
+    let parts = chunks(page, context.settings.passage_tokens, |text| {
+        model.count_tokens(text)
+    });
+    if parts.is_empty() {
+        return Ok(false);
+    }
+    let index = usize::try_from(place).unwrap_or(0) % parts.len();
+    let count = spread(count, parts.len())[index].max(1);
+    let call = Call {
+        key: format!("form/{}/{place}", page.id),
+        draw: context.root.child("form").child(&page.id).at(place),
+        grammar: None,
+    };
+    let completion = put(context, page, &parts[index], count, call).await?;
+    Ok(completion.finish != Finish::Truncated && has_form(&completion.text, count))
+}
+
+/// Whether a text is exactly what [`schema`] describes, white space aside.
+fn has_form(text: &str, count: usize) -> bool {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Exact {
+        queries: Vec<String>,
+    }
+    serde_json::from_str(text).is_ok_and(|Exact { queries }| {
+        queries.len() == count
+            && queries
+                .iter()
+                .all(|question| question.chars().count() <= MAX_LETTERS)
+    })
+}
+
+/// How a model is asked for questions: under which key, with which draws, held to which form.
+struct Call {
+    key: String,
+    draw: Stream,
+    grammar: Option<Arc<Grammar>>,
+}
+
 async fn ask(
     context: &QueryContext,
     page: &Page,
@@ -102,41 +153,18 @@ async fn ask(
     count: usize,
     attempt: u64,
 ) -> Result<Vec<String>, PipelineError> {
-    let (settings, model) = (&context.settings, context.caller.model());
-    let (system, user) = context.prompts.queries(&QueriesVars {
-        brand: &settings.brand,
-        language: &settings.language,
-        title: &page.title,
-        passages: PassageVar::of(page, part),
-        n: count,
-    })?;
-    let prompt_tokens = model.count_tokens(&system) + model.count_tokens(&user) + FRAME_TOKENS;
-    let most = count * QUESTION_TOKENS + FRAME_TOKENS;
-    let max_new_tokens = most
-        .min(model.context_tokens().saturating_sub(prompt_tokens))
-        .max(1);
-    let mut view = View::with_system(system);
-    view.push(ChatRole::User, user, Vec::new());
     let key = format!("q/{}/{index}/{attempt}", page.id);
-    let session: Session = context
-        .caller
-        .open(&key, &[prompt_tokens + max_new_tokens])
-        .await?;
-    let ask = Ask {
-        view: &view,
-        tail: None,
-        max_new_tokens,
-        sampling: settings.sampling,
-        grammar: Some(Arc::new(Grammar::JsonSchema(schema(count)))),
-        stop: &[],
+    let call = Call {
+        key: key.clone(),
         draw: context
             .root
             .child("q")
             .child(&page.id)
             .at(index as u64)
             .at(attempt),
+        grammar: Some(Arc::new(Grammar::JsonSchema(schema(count)))),
     };
-    let completion = context.caller.reply(&session, &key, ask).await?;
+    let completion = put(context, page, part, count, call).await?;
     if completion.finish == Finish::Truncated {
         return Ok(Vec::new());
     }
@@ -152,6 +180,45 @@ async fn ask(
         .map(tidy)
         .filter(|question| !normalised(question).is_empty())
         .collect())
+}
+
+/// Asks for `count` questions about a part of a page.
+async fn put(
+    context: &QueryContext,
+    page: &Page,
+    part: &[usize],
+    count: usize,
+    call: Call,
+) -> Result<Completion, PipelineError> {
+    let (settings, model) = (&context.settings, context.caller.model());
+    let (system, user) = context.prompts.queries(&QueriesVars {
+        brand: &settings.brand,
+        language: &settings.language,
+        title: &page.title,
+        passages: PassageVar::of(page, part),
+        n: count,
+    })?;
+    let prompt_tokens = model.count_tokens(&system) + model.count_tokens(&user) + FRAME_TOKENS;
+    let most = count * QUESTION_TOKENS + FRAME_TOKENS;
+    let max_new_tokens = most
+        .min(model.context_tokens().saturating_sub(prompt_tokens))
+        .max(1);
+    let mut view = View::with_system(system);
+    view.push(ChatRole::User, user, Vec::new());
+    let session: Session = context
+        .caller
+        .open(&call.key, &[prompt_tokens + max_new_tokens])
+        .await?;
+    let ask = Ask {
+        view: &view,
+        tail: None,
+        max_new_tokens,
+        sampling: settings.sampling,
+        grammar: call.grammar,
+        stop: &[],
+        draw: call.draw,
+    };
+    context.caller.reply(&session, &call.key, ask).await
 }
 
 #[derive(Deserialize)]
@@ -206,6 +273,24 @@ mod tests {
             schema(2),
             r#"{"type":"object","properties":{"queries":{"type":"array","items":{"type":"string","maxLength":160},"minItems":2,"maxItems":2}},"required":["queries"],"additionalProperties":false,"x-guidance":{"whitespace_flexible":false,"item_separator":", ","key_separator":": "}}"#
         );
+    }
+
+    #[test]
+    fn the_form_is_what_the_grammar_would_force() {
+        assert!(has_form(r#" {"queries": ["a?", "b?"]} "#, 2));
+        let long = format!(r#"{{"queries": ["{}"]}}"#, "x".repeat(MAX_LETTERS + 1));
+        for (text, count) in [
+            (r#"{"queries": ["a?"]}"#, 2),
+            (r#"{"queries": ["a?", 3]}"#, 2),
+            (r#"{"queries": ["a?"], "notes": 1}"#, 1),
+            ("```json\n{\"queries\": [\"a?\"]}\n```", 1),
+            (r#"Sure! {"queries": ["a?"]}"#, 1),
+            (r#"["a?"]"#, 1),
+            (long.as_str(), 1),
+            ("", 0),
+        ] {
+            assert!(!has_form(text, count), "{text}");
+        }
     }
 
     #[test]

@@ -1,8 +1,52 @@
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
 
 /// Assumed where the system does not say.
 const UNKNOWN_BYTES: u64 = 4 << 30;
+/// Where control groups are mounted.
+const GROUPS: &str = "/sys/fs/cgroup";
+
+/// What there is of memory, in bytes; none where the system does not say.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Memory {
+    pub total: Option<u64>,
+    pub available: u64,
+    /// The tightest limit of this process's control groups.
+    pub group_limit: Option<u64>,
+}
+
+/// What there is of memory.
+pub fn look() -> Memory {
+    let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let root = Path::new(GROUPS);
+    Memory {
+        total: field(&text, "MemTotal:").map(|kilobytes| kilobytes * 1024),
+        available: available(),
+        group_limit: groups_of(root, &groups)
+            .iter()
+            .filter_map(|group| number(group, "memory.max"))
+            .min(),
+    }
+}
+
+/// Processors' worth of time that the tightest of this process's control groups grants, if they say.
+pub fn cpu_quota() -> Option<f64> {
+    let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    quota_in(&groups_of(Path::new(GROUPS), &groups))
+}
+
+fn quota_in(groups: &[PathBuf]) -> Option<f64> {
+    let of = |group: &PathBuf| {
+        let text = fs::read_to_string(group.join("cpu.max")).ok()?;
+        let (quota, period) = text.trim().split_once(' ')?;
+        let (quota, period): (f64, f64) = (quota.parse().ok()?, period.parse().ok()?);
+        (period > 0.0).then(|| quota / period)
+    };
+    groups.iter().filter_map(of).reduce(f64::min)
+}
 
 /// Bytes that this process may still take: what the system has, or what its control groups leave.
 pub fn available() -> u64 {
@@ -11,15 +55,23 @@ pub fn available() -> u64 {
         .and_then(|text| field(&text, "MemAvailable:"))
         .map_or(UNKNOWN_BYTES, |kilobytes| kilobytes * 1024);
     let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    match left_in_groups(Path::new("/sys/fs/cgroup"), &groups) {
+    match left_in_groups(Path::new(GROUPS), &groups) {
         Some(left) => system.min(left),
         None => system,
     }
 }
 
-/// What the tightest of this process's control groups (version 2) leaves, from its own up to the root. `groups` is the text
-/// of `/proc/self/cgroup`; a path that cannot be followed, as inside some containers, is the root.
+/// What the tightest of this process's control groups leaves.
 fn left_in_groups(root: &Path, groups: &str) -> Option<u64> {
+    groups_of(root, groups)
+        .iter()
+        .filter_map(|group| left_in_group(group))
+        .min()
+}
+
+/// This process's control groups (version 2), from its own up to the root. `groups` is the text of `/proc/self/cgroup`; a
+/// path that cannot be followed, as inside some containers, is the root.
+fn groups_of(root: &Path, groups: &str) -> Vec<PathBuf> {
     let own = groups
         .lines()
         .find_map(|line| line.strip_prefix("0::/"))
@@ -28,21 +80,29 @@ fn left_in_groups(root: &Path, groups: &str) -> Option<u64> {
         .unwrap_or_else(|| root.to_owned());
     own.ancestors()
         .take_while(|group| group.starts_with(root))
-        .filter_map(left_in_group)
-        .min()
+        .map(Path::to_owned)
+        .collect()
+}
+
+fn number(group: &Path, name: &str) -> Option<u64> {
+    fs::read_to_string(group.join(name))
+        .ok()?
+        .trim()
+        .parse()
+        .ok()
 }
 
 /// What a control group with a limit leaves. The page cache counts as used there, but the kernel gives it up on demand.
 fn left_in_group(group: &Path) -> Option<u64> {
-    let text = |name: &str| fs::read_to_string(group.join(name)).ok();
-    let number = |name: &str| text(name)?.trim().parse::<u64>().ok();
-    let most = number("memory.max")?;
-    let stat = text("memory.stat").unwrap_or_default();
+    let most = number(group, "memory.max")?;
+    let stat = fs::read_to_string(group.join("memory.stat")).unwrap_or_default();
     let cache: u64 = ["inactive_file", "active_file"]
         .into_iter()
         .filter_map(|name| field(&stat, name))
         .sum();
-    let used = number("memory.current").unwrap_or(0).saturating_sub(cache);
+    let used = number(group, "memory.current")
+        .unwrap_or(0)
+        .saturating_sub(cache);
     Some(most.saturating_sub(used))
 }
 
@@ -85,6 +145,22 @@ mod tests {
         for elsewhere in ["0::/gone", "0::/../../x", "", "0::/"] {
             assert_eq!(left(elsewhere), Some(60), "{elsewhere:?}");
         }
+    }
+
+    #[test]
+    fn the_tightest_quota_counts() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path();
+        let quota = |groups: &str| quota_in(&groups_of(root, groups));
+        fs::create_dir_all(root.join("a/b")).unwrap();
+        assert_eq!(quota("0::/a/b"), None);
+        fs::write(root.join("a/cpu.max"), "150000 100000\n").unwrap();
+        assert_eq!(quota("0::/a/b"), Some(1.5));
+        fs::write(root.join("a/b/cpu.max"), "max 100000\n").unwrap();
+        assert_eq!(quota("0::/a/b"), Some(1.5));
+        fs::write(root.join("a/b/cpu.max"), "50000 100000\n").unwrap();
+        assert_eq!(quota("0::/a/b"), Some(0.5));
+        assert_eq!(quota("0::/elsewhere"), None);
     }
 
     #[test]

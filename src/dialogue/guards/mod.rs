@@ -67,12 +67,16 @@ fn empty(candidate: &Candidate<'_>) -> Option<String> {
     (!candidate.text.contains(char::is_alphanumeric)).then(|| "no words".to_owned())
 }
 
-fn too_long(candidate: &Candidate<'_>) -> Option<String> {
-    let words = candidate
-        .text
-        .split_whitespace()
+/// Words as the word budget counts them: stretches between white space that have a letter or digit.
+#[must_use]
+pub fn count_words(text: &str) -> usize {
+    text.split_whitespace()
         .filter(|word| word.contains(char::is_alphanumeric))
-        .count();
+        .count()
+}
+
+fn too_long(candidate: &Candidate<'_>) -> Option<String> {
+    let words = count_words(candidate.text);
     if candidate.truncated {
         Some(format!("cut off by the token limit after {words} words"))
     } else {

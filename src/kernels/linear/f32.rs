@@ -55,6 +55,11 @@ impl F32Weights {
         Self { n, k, panels }
     }
 
+    /// Whether the weights are stored in 16 bits.
+    pub(super) fn is_bf16(&self) -> bool {
+        matches!(self.panels, Panels::Bf16(_))
+    }
+
     pub(super) fn bytes(&self) -> usize {
         match &self.panels {
             Panels::F32(p) => p.len() * 4,

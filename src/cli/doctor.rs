@@ -1,0 +1,391 @@
+//! `colloquy doctor`
+
+mod report;
+mod system;
+
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use super::args::DoctorArgs;
+use super::bench::table::size;
+use super::failure::{Code, Failure};
+use super::maker::support_settings;
+use super::talk::grouped;
+use super::workshop::{Workshop, cache_places, load_options, memory};
+use crate::bench::machine::{self, Machine};
+use crate::engine::ChatModel;
+use crate::fsio;
+use crate::hub;
+use crate::knowledge::choose_passages;
+use crate::pipeline::{Sides, Subject};
+use crate::run::Plan;
+use crate::settings::{self, EMBEDDED, Environment, Overrides, RecipeText, RunSpec, env};
+use report::{Check, as_json, as_text, first_problem};
+
+/// Places of the plan whose longest conversation decides what fits.
+const MEASURED: u64 = 64;
+/// Models of the cache that are named; more are counted.
+const NAMED: usize = 8;
+
+pub fn run(args: &DoctorArgs) -> Result<ExitCode, Failure> {
+    let environment = Environment::from_process();
+    let mut checks = vec![processor()];
+    let spec = match spec(args, &environment) {
+        Ok(spec) => {
+            checks.push(profile(&spec));
+            Some(spec)
+        }
+        Err(failure) => {
+            checks.push(Check::bad("settings", failure));
+            None
+        }
+    };
+    let threads = spec
+        .as_ref()
+        .map_or_else(cores, |spec| load_options(&spec.model, spec).threads);
+    checks.push(self::threads(threads));
+    checks.push(memory_check());
+    if !args.quick {
+        checks.push(speed(threads));
+    }
+    checks.push(cache(&environment));
+    if let Some(spec) = &spec {
+        checks.push(model(spec).unwrap_or_else(|failure| Check::bad("model", failure)));
+    }
+    checks.push(cuda());
+    if let Some(spec) = &spec {
+        checks.push(output(spec));
+    }
+    checks.push(variables(&environment));
+    let text = if args.json {
+        format!("{}\n", as_json(&checks))
+    } else {
+        as_text(&checks)
+    };
+    super::print(&text)?;
+    Ok(first_problem(&checks).map_or(ExitCode::SUCCESS, ExitCode::from))
+}
+
+/// What a recipe that says nothing gets here; a model from the environment counts as in a run.
+fn spec(args: &DoctorArgs, environment: &Environment) -> Result<RunSpec, Failure> {
+    let overrides = Overrides {
+        model: args.model.clone(),
+        ..Overrides::default()
+    };
+    let recipe = RecipeText::embedded(&EMBEDDED[0]);
+    Ok(settings::resolve(&recipe, &overrides, environment)?.spec)
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+fn processor() -> Check {
+    let sets = machine::instruction_sets();
+    let used = sets.last().copied().unwrap_or_default();
+    let narrower: Vec<&str> = sets.iter().rev().skip(1).copied().collect();
+    let bf16 = machine::has_bf16();
+    let mut parts = vec![format!("kernels use {used}")];
+    if !narrower.is_empty() {
+        parts.push(format!("also there: {}", narrower.join(", ")));
+    }
+    parts.push(
+        if bf16 {
+            "avx512bf16 found"
+        } else {
+            "no avx512bf16"
+        }
+        .to_owned(),
+    );
+    let facts = json!({ "used": used, "found": sets, "avx512_bf16": bf16 });
+    let check = Check::good("processor", parts.join(" · "), facts);
+    match used {
+        "portable" => check.note(
+            "everything works, many times slower; a processor with AVX2 or AVX-512 and VNNI is worth it",
+        ),
+        "avx512f" => check.note(
+            "without VNNI, 8-bit weights use AVX2: compare both with colloquy bench --quant none,q8_0",
+        ),
+        _ => check,
+    }
+}
+
+fn profile(spec: &RunSpec) -> Check {
+    let usual = load_options(&spec.model, spec)
+        .numerics(&crate::model::Manifest::default())
+        .name();
+    let quant = spec.quant.name();
+    let manifest = match spec.quant {
+        settings::Quant::Auto => " unless a model's manifest says otherwise",
+        _ => "",
+    };
+    Check::good(
+        "profile",
+        format!(
+            "{usual}{manifest}, as quant = \"{quant}\" asks, which is what a recipe gets that does not say"
+        ),
+        json!({ "profile": usual, "quant": quant }),
+    )
+}
+
+fn threads(used: usize) -> Check {
+    let (online, affinity, quota) = (system::online(), system::affinity(), memory::cpu_quota());
+    let mut parts = vec![format!("{used} used")];
+    if let (Some(affinity), Some(online)) = (affinity, online) {
+        parts.push(format!("{affinity} of {online} processors allowed"));
+    }
+    parts.push(match quota {
+        Some(quota) => format!("cpu.max grants {quota:.1}"),
+        None => "no cpu.max quota".to_owned(),
+    });
+    let facts = json!({ "used": used, "affinity": affinity, "online": online, "quota": quota });
+    let check = Check::good("threads", parts.join(" · "), facts);
+    if used > cores() {
+        return check.note(format!(
+            "more threads than processors slow each step down; set {} or engine.threads to {}",
+            env::COLLOQUY_THREADS,
+            cores()
+        ));
+    }
+    match quota {
+        #[expect(clippy::cast_precision_loss, reason = "a count of threads")]
+        Some(quota) if quota < used as f64 => check.note(
+            "the quota stops threads in the middle of a step; ask for whole processors, or lower engine.threads",
+        ),
+        _ => check,
+    }
+}
+
+fn memory_check() -> Check {
+    let found = memory::look();
+    let pages = system::huge_pages();
+    let total = found.total.map(|total| format!("{} in all", size(total)));
+    let mut parts: Vec<String> = total.into_iter().collect();
+    parts.push(format!("{} to be had", size(found.available)));
+    parts.push(match found.group_limit {
+        Some(limit) => format!("control group limit {}", size(limit)),
+        None => "no control group limit".to_owned(),
+    });
+    let mode = pages.as_deref().unwrap_or("unknown");
+    parts.push(format!("huge pages: {mode}"));
+    let facts = json!({
+        "total_bytes": found.total, "available_bytes": found.available,
+        "group_limit_bytes": found.group_limit, "huge_pages": pages,
+    });
+    let check = Check::good("memory", parts.join(" · "), facts);
+    if pages.as_deref() == Some("never") {
+        return check.note("weights are read faster on huge pages: write madvise to /sys/kernel/mm/transparent_hugepage/enabled as root");
+    }
+    check
+}
+
+fn speed(threads: usize) -> Check {
+    let found = Machine::glance(threads);
+    let peak = |name: &str, peak: Option<f64>| {
+        peak.map_or(String::new(), |peak| format!(", {name} {peak:.0}"))
+    };
+    let text = format!(
+        "{:.1} GB/s · peaks f32 {:.0}{}{} G(FL)OP/s on {threads} thread{}",
+        found.bandwidth_gb_s,
+        found.peaks.f32,
+        peak("bf16", found.peaks.bf16),
+        peak("int8", found.peaks.int8),
+        if threads == 1 { "" } else { "s" },
+    );
+    let facts = serde_json::to_value(&found).unwrap_or(Value::Null);
+    Check::good("speed", text, facts)
+}
+
+fn cache(environment: &Environment) -> Check {
+    let places = cache_places(environment);
+    let Some(folder) = places.folder() else {
+        return Check::good("model cache", "no Hugging Face cache is known", Value::Null)
+            .note("set HF_HOME, or name models by their folders");
+    };
+    let models = hub::cached(&places);
+    let facts: Vec<Value> = models
+        .iter()
+        .map(|model| json!({ "reference": model.reference, "bytes": model.bytes, "problem": model.problem }))
+        .collect();
+    let facts = json!({ "folder": folder, "exists": folder.is_dir(), "models": facts });
+    let shown = folder.display();
+    if models.is_empty() {
+        let told = if folder.is_dir() {
+            format!("{shown} holds no models")
+        } else {
+            format!("{shown} does not exist")
+        };
+        return Check::good("model cache", told, facts).note(
+            "the demo model and folders work without it; for org/name run `hf download org/name` on a connected machine and copy the cache",
+        );
+    }
+    let (usable, broken): (Vec<_>, Vec<_>) =
+        models.iter().partition(|model| model.problem.is_none());
+    let mut names: Vec<String> = usable
+        .iter()
+        .take(NAMED)
+        .map(|model| format!("{} ({})", model.reference, size(model.bytes)))
+        .collect();
+    if usable.len() > NAMED {
+        names.push(format!("{} more", usable.len() - NAMED));
+    }
+    let names = if names.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", names.join(", "))
+    };
+    let text = format!("{shown}: {} usable{names}", usable.len());
+    let check = Check::good("model cache", text, facts);
+    match broken.first() {
+        Some(first) => check.note(format!(
+            "{} cannot be used, as {}: {}; `hf download` it again in the Hugging Face layout, or leave it",
+            broken.len(),
+            first.reference,
+            first.problem.as_deref().unwrap_or_default()
+        )),
+        None => check,
+    }
+}
+
+/// Loads the model as a run would, and asks how many conversations fit.
+fn model(spec: &RunSpec) -> Result<Check, Failure> {
+    let workshop = Workshop::open(spec.clone())?;
+    let ChatModel::Local(local) = &workshop.model else {
+        return Ok(Check::good(
+            "model",
+            format!("{}: no model at all, for testing", spec.model),
+            Value::Null,
+        ));
+    };
+    let worst = worst_case(&workshop)?;
+    let room = local.room_for(&worst);
+    let identity = local.identity();
+    let text = format!(
+        "{} loads: {} of weights, {} tokens of cache; {} conversation{} of the recipe {} fit at once, at their longest ({} tokens)",
+        spec.model,
+        size(local.weight_bytes() as u64),
+        grouped(local.pool_tokens() as u64),
+        grouped(room as u64),
+        if room == 1 { "" } else { "s" },
+        spec.name,
+        grouped(worst.iter().sum::<usize>() as u64),
+    );
+    let facts = json!({
+        "reference": spec.model, "profile": identity.profile, "licence": identity.licence,
+        "weight_bytes": local.weight_bytes(), "pool_tokens": local.pool_tokens(),
+        "context_tokens": local.context_tokens(), "conversations": room, "conversation_tokens": worst,
+    });
+    if room == 0 {
+        return Err(Failure::new(
+            Code::Recipe,
+            format!("{}: no conversation of full length fits the page pool of {} tokens", spec.model, grouped(local.pool_tokens() as u64)),
+        )
+        .hint("raise engine.memory or COLLOQUY_MEMORY, choose a smaller model, or lower conversation.max_turns"));
+    }
+    Ok(Check::good("model", text, facts))
+}
+
+/// The longest views that the recipe's conversations reserve.
+fn worst_case(workshop: &Workshop) -> Result<[usize; 2], Failure> {
+    let (spec, model) = (&workshop.spec, &workshop.model);
+    let settings = support_settings(spec, workshop);
+    let ids: Vec<String> = workshop.pages.keys().cloned().collect();
+    let mut worst = [0; 2];
+    for slot in Plan::new(spec, &ids).slots(MEASURED) {
+        let page = &workshop.pages[&slot.cell.page];
+        let passages = choose_passages(page, &page.title, settings.passage_tokens, |text| {
+            model.count_tokens(text)
+        });
+        let subject = Subject {
+            page,
+            passages: &passages,
+            query: &page.title,
+            cell: &slot.cell,
+            case: &slot.case,
+        };
+        let sides = Sides::render(&workshop.prompts, &settings, subject)?;
+        let longest = sides.worst_case_tokens(&settings, model, slot.cell.style);
+        for (worst, here) in worst.iter_mut().zip(longest) {
+            *worst = here.min(model.context_tokens()).max(*worst);
+        }
+    }
+    Ok(worst)
+}
+
+fn cuda() -> Check {
+    let (library, version) = system::cuda_driver();
+    let facts = json!({ "library": library, "driver": version, "built_in": false });
+    match (library, version) {
+        (None, None) => Check::good(
+            "CUDA",
+            "no driver found; this build has no CUDA and computes on the CPU",
+            facts,
+        ),
+        (library, version) => {
+            let found = library.map(|path| path.display().to_string()).or(version);
+            Check::good(
+                "CUDA",
+                format!(
+                    "a driver is here ({}), and this build has no CUDA: it computes on the CPU",
+                    found.unwrap_or_default()
+                ),
+                facts,
+            )
+            .note("nothing to do for runs on the CPU; the GPU stays idle with this build")
+        }
+    }
+}
+
+fn output(spec: &RunSpec) -> Check {
+    let out = &spec.out;
+    let folder = system::nearest_folder(out);
+    match fsio::check_writable(&folder.join("colloquy-doctor")) {
+        Ok(()) => Check::good(
+            "output",
+            format!(
+                "{} can be written",
+                std::path::absolute(out)
+                    .unwrap_or_else(|_| out.clone())
+                    .display()
+            ),
+            json!({ "folder": out, "tried": folder }),
+        ),
+        Err(error) => Check::bad(
+            "output",
+            Failure::write(out, &error).hint("give another folder with --out, or free this one"),
+        ),
+    }
+}
+
+/// What is set of what is read. A token is never shown.
+fn variables(environment: &Environment) -> Check {
+    let set: Vec<(&str, &str)> = env::ALL
+        .iter()
+        .filter_map(|(name, _)| Some((*name, environment.get(name)?)))
+        .map(|(name, value)| (name, if name == env::HF_TOKEN { "…" } else { value }))
+        .collect();
+    let text = if set.is_empty() {
+        "none of those that colloquy reads is set".to_owned()
+    } else {
+        let shown: Vec<String> = set
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        shown.join(" · ")
+    };
+    let facts: serde_json::Map<String, Value> = set
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).into()))
+        .collect();
+    let check = Check::good("environment", text, facts.into());
+    let lost = [env::HF_HUB_CACHE, env::HF_HOME].into_iter().find(|name| {
+        environment
+            .get(name)
+            .is_some_and(|path| !std::path::Path::new(path).is_dir())
+    });
+    match lost {
+        Some(name) => check.note(format!("{name} names no folder; correct it or unset it")),
+        None => check,
+    }
+}
