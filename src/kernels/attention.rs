@@ -143,7 +143,7 @@ unsafe fn attend_in<E: Element>(
     let most = tile::rows(cpu.set);
     // One item is a kv head of a span and a run of its (token, head of the group) rows. Heads come first: sequences that
     // share pages read them one after the other, from the cache.
-    let run_rows = 10 * most;
+    let run_rows = 2 * most;
     let items: Vec<(usize, &Span<'_>, usize)> = (0..shape.kv_heads)
         .flat_map(|h| {
             spans.iter().flat_map(move |span| {

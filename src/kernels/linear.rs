@@ -328,7 +328,7 @@ impl Tiles {
     ) {
         let blocks = self.count.div_ceil(most.max(1));
         // Enough chunks to balance, large enough to amortise a claim.
-        let per_chunk = (panels * blocks / (threads.count() * 8))
+        let per_chunk = (panels * blocks / (threads.count() * 32))
             .clamp(1, 32)
             .min(panels);
         let chunks = panels.div_ceil(per_chunk);
