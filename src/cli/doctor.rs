@@ -116,9 +116,7 @@ fn profile(spec: &RunSpec) -> Check {
     let quant = spec.quant.name();
     Check::good(
         "profile",
-        format!(
-            "{profile}, as quant = \"{quant}\" asks, which is what a recipe gets that does not say"
-        ),
+        format!("{profile} · a recipe that does not say gets quant = \"{quant}\""),
         json!({ "profile": profile, "quant": quant }),
     )
 }
@@ -175,7 +173,7 @@ fn memory_check() -> Check {
 }
 
 fn speed(threads: usize) -> Check {
-    let found = Machine::glance(threads);
+    let found = Machine::glance(threads, memory::available());
     let peak = |name: &str, peak: Option<f64>| {
         peak.map_or(String::new(), |peak| format!(", {name} {peak:.0}"))
     };
