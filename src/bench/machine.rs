@@ -11,6 +11,8 @@ use crate::kernels::{Buffer, InstructionSet, Threads};
 pub const WARM_UP: Duration = Duration::from_millis(60);
 /// Memory that no cache holds.
 const BANDWIDTH_BYTES: usize = 512 << 20;
+/// What is read at least, however little memory there is.
+const LEAST_BYTES: usize = 8 << 20;
 /// Rounds of a peak's loop in one try: some milliseconds.
 const ROUNDS: usize = 1_000_000;
 /// Independent accumulators of a peak's loop: enough to hide the latency of two units.
@@ -38,16 +40,17 @@ pub struct Peaks {
 }
 
 impl Machine {
-    /// Measures everything, in about a second.
+    /// Measures everything, in about a second, on at most a quarter of the memory to spare.
     #[must_use]
-    pub fn measure(threads: usize) -> Self {
-        Self::measure_with(&Threads::new(threads), BANDWIDTH_BYTES)
+    pub fn measure(threads: usize, spare_bytes: u64) -> Self {
+        Self::measure_with(&Threads::new(threads), within(BANDWIDTH_BYTES, spare_bytes))
     }
 
     /// The same on less memory: faster, and too high where caches are large.
     #[must_use]
-    pub fn glance(threads: usize) -> Self {
-        Self::measure_with(&Threads::new(threads), BANDWIDTH_BYTES / 2)
+    pub fn glance(threads: usize, spare_bytes: u64) -> Self {
+        let bytes = within(BANDWIDTH_BYTES / 2, spare_bytes);
+        Self::measure_with(&Threads::new(threads), bytes)
     }
 
     fn measure_with(threads: &Threads, bytes: usize) -> Self {
@@ -105,6 +108,12 @@ impl Machine {
             OperationClass::Int8 => self.peaks.int8.unwrap_or(self.peaks.f32),
         }
     }
+}
+
+/// As many bytes as wanted, or a quarter of what there is to spare.
+fn within(wanted: usize, spare_bytes: u64) -> usize {
+    let most = usize::try_from(spare_bytes / 4).unwrap_or(usize::MAX);
+    wanted.min(most).max(LEAST_BYTES)
 }
 
 /// Names of the kernels' instruction sets that this processor has, narrowest first; the last is the one used.
@@ -344,6 +353,9 @@ mod tests {
 
     #[test]
     fn a_machine_has_figures_and_knows_when_they_drift() {
+        assert_eq!(within(512, 1 << 40), LEAST_BYTES);
+        assert_eq!(within(64 << 20, 128 << 20), 32 << 20);
+        assert_eq!(within(64 << 20, u64::MAX), 64 << 20);
         let now = Machine::measure_with(&Threads::new(1), 8 << 20);
         assert!(now.bandwidth_gb_s > 0.1 && now.peaks.f32 > 0.1, "{now:?}");
         assert!(instruction_sets().contains(&now.instructions));

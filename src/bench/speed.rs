@@ -123,14 +123,19 @@ pub fn check(engine: &Engine, workload: &Workload, pool_bytes: u64) -> Result<()
             return Err(SpeedError::Context { what, tokens, most });
         }
     }
+    let batch = |batch: usize, tokens: usize, fits: usize| SpeedError::Batch {
+        batch,
+        tokens,
+        pool_mb: pool_bytes.div_ceil(1_000_000),
+        fits,
+    };
+    let prompt = workload.prompt_tokens + 1;
+    if engine.room_for(&[prompt]) == 0 {
+        return Err(batch(1, prompt, 0));
+    }
     let fits = largest_batch(engine, workload.new_tokens);
     match workload.batches.iter().find(|batch| **batch > fits) {
-        Some(batch) => Err(SpeedError::Batch {
-            batch: *batch,
-            tokens: DECODE_CONTEXT + workload.new_tokens,
-            pool_mb: pool_bytes.div_ceil(1_000_000),
-            fits,
-        }),
+        Some(size) => Err(batch(*size, DECODE_CONTEXT + workload.new_tokens, fits)),
         None => Ok(()),
     }
 }

@@ -14,7 +14,7 @@ use teller::Teller;
 use super::args::BenchArgs;
 use super::failure::{Code, Failure};
 use super::maker::SupportMaker;
-use super::workshop::{Workshop, load_options, read_parts};
+use super::workshop::{Workshop, load_options, memory, read_parts};
 use crate::bench::News;
 use crate::bench::chart::{self, Bars};
 use crate::bench::fitness::{self, Fitness, Trial};
@@ -119,10 +119,10 @@ pub fn run(args: &BenchArgs) -> Result<ExitCode, Failure> {
     for one in candidates.iter().filter(|one| one.reference != "demo") {
         super::workshop::find_files(&one.reference)?;
     }
-    let threads = load_options("demo", &candidates[0].spec).threads;
+    let first = load_options("demo", &candidates[0].spec);
     let teller = Teller::new();
     teller.say("measuring the machine");
-    let before = Machine::measure(threads);
+    let before = Machine::measure(first.threads, first.available_bytes);
     let mut latest = before.clone();
     let mut findings = Vec::new();
     for candidate in &candidates {
@@ -234,7 +234,7 @@ fn examine(
     let speed = runtime.block_on(speed::measure(&started.engine, &demand, &workload, &tell))?;
     let peak_memory_bytes = machine::peak_memory();
     say("measuring the machine");
-    let now = Machine::measure(options.threads);
+    let now = Machine::measure(options.threads, memory::available());
     let around = latest.at_best(&now);
     if latest.has_drifted(&now) {
         notes.push("the machine changed its speed while this model was timed".into());

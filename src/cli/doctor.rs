@@ -122,9 +122,7 @@ fn profile(spec: &RunSpec) -> Check {
     };
     Check::good(
         "profile",
-        format!(
-            "{usual}{manifest}, as quant = \"{quant}\" asks, which is what a recipe gets that does not say"
-        ),
+        format!("{usual}{manifest} · a recipe that does not say gets quant = \"{quant}\""),
         json!({ "profile": usual, "quant": quant }),
     )
 }
@@ -181,7 +179,7 @@ fn memory_check() -> Check {
 }
 
 fn speed(threads: usize) -> Check {
-    let found = Machine::glance(threads);
+    let found = Machine::glance(threads, memory::available());
     let peak = |name: &str, peak: Option<f64>| {
         peak.map_or(String::new(), |peak| format!(", {name} {peak:.0}"))
     };

@@ -225,7 +225,7 @@ impl From<SpeedError> for Failure {
     fn from(error: SpeedError) -> Self {
         let hint = match &error {
             SpeedError::Batch { fits: 0, .. } => {
-                "allow more with --memory, or ask for fewer --new-tokens".to_owned()
+                "allow more with --memory, or ask for fewer tokens".to_owned()
             }
             SpeedError::Batch { fits, .. } => {
                 format!("--batches up to {fits} fit; --memory allows more")
