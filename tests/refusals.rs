@@ -419,3 +419,55 @@ fn command_lines_that_are_wrong() {
             .contains("--model")
     );
 }
+
+/// The figure that would work is part of the error, and nothing is begun.
+#[test]
+fn engines_that_cannot_be() {
+    let place = Place::new();
+    let refuse = |arguments: &[&str], says: &[&str]| {
+        refused(
+            &place,
+            &[&["generate", "--limit", "1"], arguments].concat(),
+            2,
+            says,
+        );
+    };
+    let cores = std::thread::available_parallelism().unwrap();
+    refuse(
+        &["--threads", "4000"],
+        &["4000 threads", &format!("--threads {cores} at most")],
+    );
+    refuse(
+        &["--memory", "5 MiB"],
+        &["more than the 6 MB", "--memory \"", "MB\" is enough"],
+    );
+    refuse(&["--memory", "1000000 GiB"], &["to spare", "--memory \""]);
+    let told = place.fails(&["generate", "--kv-dtype", "f8"], 78);
+    assert!(
+        told.contains("--kv-dtype") && told.contains("auto, f32, f16, bf16"),
+        "{told}"
+    );
+    let told = place.fails(&["generate", "--quant", "q5"], 78);
+    assert!(
+        told.contains("--quant") && told.contains("auto, none, bf16, q8_0"),
+        "{told}"
+    );
+    // What an error names as enough is enough.
+    let told = place.fails(&["generate", "--memory", "5 MiB"], 2);
+    let enough = told
+        .split('"')
+        .nth(1)
+        .unwrap_or_else(|| panic!("a figure in {told}"));
+    place.ok(&["generate", "--limit", "1", "--memory", enough]);
+    // Where less fits than is wanted at once, the rest waits.
+    let ended = place.ok(&[
+        "generate",
+        "--memory",
+        "40 MB",
+        "--kv-dtype",
+        "f32",
+        "--seed",
+        "8",
+    ]);
+    assert!(ended.err.contains("the others wait"), "{}", ended.err);
+}

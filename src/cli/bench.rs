@@ -119,7 +119,7 @@ pub fn run(args: &BenchArgs) -> Result<ExitCode, Failure> {
     for one in candidates.iter().filter(|one| one.reference != "demo") {
         super::workshop::find_files(&one.reference)?;
     }
-    let first = load_options("demo", &candidates[0].spec);
+    let first = load_options("demo", &candidates[0].spec)?;
     let teller = Teller::new();
     teller.say("measuring the machine");
     let before = Machine::measure(first.threads, first.available_bytes);
@@ -212,7 +212,7 @@ fn examine(
     teller: &Teller,
 ) -> Result<Finding, Failure> {
     let Candidate { reference, spec } = candidate;
-    let options = load_options(reference, spec);
+    let options = load_options(reference, spec)?;
     let short = short_name(reference);
     teller.say(&format!("{short}: loading"));
     machine::reset_peak_memory();

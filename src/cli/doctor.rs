@@ -10,21 +10,15 @@ use serde_json::{Value, json};
 use super::args::DoctorArgs;
 use super::bench::table::size;
 use super::failure::{Code, Failure};
-use super::maker::support_settings;
 use super::talk::grouped;
-use super::workshop::{Workshop, cache_places, load_options, memory};
+use super::workshop::{Workshop, cache_places, cores, load_options, longest_views, memory};
 use crate::bench::machine::{self, Machine};
-use crate::engine::ChatModel;
+use crate::engine::{ChatModel, LoadOptions};
 use crate::fsio;
 use crate::hub;
-use crate::knowledge::choose_passages;
-use crate::pipeline::{Sides, Subject};
-use crate::run::Plan;
 use crate::settings::{self, EMBEDDED, Environment, Overrides, RecipeText, RunSpec, env};
 use report::{Check, as_json, as_text, first_problem};
 
-/// Places of the plan whose longest conversation decides what fits.
-const MEASURED: u64 = 64;
 /// Models of the cache that are named; more are counted.
 const NAMED: usize = 8;
 
@@ -32,22 +26,25 @@ pub fn run(args: &DoctorArgs) -> Result<ExitCode, Failure> {
     let environment = Environment::from_process();
     let mut checks = vec![processor()];
     let spec = match spec(args, &environment) {
-        Ok(spec) => {
-            checks.push(profile(&spec));
-            Some(spec)
-        }
+        Ok(spec) => Some(spec),
         Err(failure) => {
             checks.push(Check::bad("settings", failure));
             None
         }
     };
-    let threads = spec
-        .as_ref()
-        .map_or_else(cores, |spec| load_options(&spec.model, spec).threads);
-    checks.push(self::threads(threads));
+    let mut used = cores();
+    match spec.as_ref().map(|spec| load_options(&spec.model, spec)) {
+        Some(Ok(options)) => {
+            checks.push(profile(spec.as_ref().expect("it has options"), &options));
+            used = options.threads;
+            checks.push(threads(used));
+        }
+        Some(Err(failure)) => checks.push(Check::bad("threads", failure)),
+        None => checks.push(threads(used)),
+    }
     checks.push(memory_check());
     if !args.quick {
-        checks.push(speed(threads));
+        checks.push(speed(used));
     }
     checks.push(cache(&environment));
     if let Some(spec) = &spec {
@@ -75,10 +72,6 @@ fn spec(args: &DoctorArgs, environment: &Environment) -> Result<RunSpec, Failure
     };
     let recipe = RecipeText::embedded(&EMBEDDED[0]);
     Ok(settings::resolve(&recipe, &overrides, environment)?.spec)
-}
-
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 fn processor() -> Check {
@@ -111,10 +104,8 @@ fn processor() -> Check {
     }
 }
 
-fn profile(spec: &RunSpec) -> Check {
-    let usual = load_options(&spec.model, spec)
-        .numerics(&crate::model::Manifest::default())
-        .name();
+fn profile(spec: &RunSpec, options: &LoadOptions) -> Check {
+    let usual = options.numerics(&crate::model::Manifest::default()).name();
     let quant = spec.quant.name();
     let manifest = match spec.quant {
         settings::Quant::Auto => " unless a model's manifest says otherwise",
@@ -139,13 +130,6 @@ fn threads(used: usize) -> Check {
     });
     let facts = json!({ "used": used, "affinity": affinity, "online": online, "quota": quota });
     let check = Check::good("threads", parts.join(" · "), facts);
-    if used > cores() {
-        return check.note(format!(
-            "more threads than processors slow each step down; set {} or engine.threads to {}",
-            env::COLLOQUY_THREADS,
-            cores()
-        ));
-    }
     match quota {
         #[expect(clippy::cast_precision_loss, reason = "a count of threads")]
         Some(quota) if quota < used as f64 => check.note(
@@ -256,7 +240,7 @@ fn model(spec: &RunSpec) -> Result<Check, Failure> {
             Value::Null,
         ));
     };
-    let worst = worst_case(&workshop)?;
+    let worst = longest_views(&workshop)?;
     let room = local.room_for(&worst);
     let identity = local.identity();
     let text = format!(
@@ -282,33 +266,6 @@ fn model(spec: &RunSpec) -> Result<Check, Failure> {
         .hint("raise engine.memory or COLLOQUY_MEMORY, choose a smaller model, or lower conversation.max_turns"));
     }
     Ok(Check::good("model", text, facts))
-}
-
-/// The longest views that the recipe's conversations reserve.
-fn worst_case(workshop: &Workshop) -> Result<[usize; 2], Failure> {
-    let (spec, model) = (&workshop.spec, &workshop.model);
-    let settings = support_settings(spec, workshop);
-    let ids: Vec<String> = workshop.pages.keys().cloned().collect();
-    let mut worst = [0; 2];
-    for slot in Plan::new(spec, &ids).slots(MEASURED) {
-        let page = &workshop.pages[&slot.cell.page];
-        let passages = choose_passages(page, &page.title, settings.passage_tokens, |text| {
-            model.count_tokens(text)
-        });
-        let subject = Subject {
-            page,
-            passages: &passages,
-            query: &page.title,
-            cell: &slot.cell,
-            case: &slot.case,
-        };
-        let sides = Sides::render(&workshop.prompts, &settings, subject)?;
-        let longest = sides.worst_case_tokens(&settings, model, slot.cell.style);
-        for (worst, here) in worst.iter_mut().zip(longest) {
-            *worst = here.min(model.context_tokens()).max(*worst);
-        }
-    }
-    Ok(worst)
 }
 
 fn cuda() -> Check {

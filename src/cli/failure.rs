@@ -135,7 +135,30 @@ impl From<ModelError> for Failure {
                 Code::Usage,
                 Some("a smaller model, or more --set engine.memory=…".into()),
             ),
-            ModelError::Memory { .. } => (Code::Usage, None),
+            ModelError::MemoryPromised { available_mb, .. } => (
+                Code::Usage,
+                Some(format!("--memory \"{available_mb} MB\" at most")),
+            ),
+            ModelError::Memory {
+                weights_mb,
+                pool_mb,
+                available_mb,
+                narrow_mb,
+                ..
+            } => (
+                Code::Usage,
+                Some(match (weights_mb + pool_mb, narrow_mb) {
+                    (needed, _) if needed <= *available_mb => {
+                        format!("--memory \"{needed} MB\" is enough")
+                    }
+                    (_, Some(narrow)) if narrow <= available_mb => {
+                        format!("--quant q8_0 --memory \"{narrow} MB\" is enough")
+                    }
+                    _ => format!(
+                        "this machine has {available_mb} MB to spare; choose a smaller model"
+                    ),
+                }),
+            ),
             // What is wrong with a file is a text; whether it can be opened at all tells the kinds apart.
             ModelError::File { path, .. } => (unopened(path).unwrap_or(Code::Data), None),
             ModelError::Weights(WeightsError::Io { source, .. }) => (io_code(source), None),

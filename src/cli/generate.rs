@@ -14,7 +14,7 @@ use super::args::{GenerateArgs, ResumeArgs};
 use super::failure::{Code, Failure};
 use super::maker::SupportMaker;
 use super::talk::grouped;
-use super::workshop::{Workshop, read_settings};
+use super::workshop::{Workshop, longest_views, read_settings};
 use crate::engine::{ChatModel, EngineStats};
 use crate::export;
 use crate::progress::Watcher;
@@ -57,6 +57,9 @@ pub fn resume(args: &ResumeArgs) -> Result<ExitCode, Failure> {
 fn carry_on(workshop: &Workshop, writer: RunWriter, as_json: bool) -> Result<ExitCode, Failure> {
     let started = Instant::now();
     eprintln!("{}", headline(workshop));
+    if let Some(line) = engine_line(workshop)? {
+        eprintln!("{line}");
+    }
     for warning in &workshop.warnings {
         eprintln!("note: {warning}");
     }
@@ -166,6 +169,46 @@ fn headline(workshop: &Workshop) -> String {
     )
 }
 
+/// How the model is run, and how many conversations that leaves room for.
+fn engine_line(workshop: &Workshop) -> Result<Option<String>, Failure> {
+    let ChatModel::Local(model) = &workshop.model else {
+        return Ok(None);
+    };
+    let views = longest_views(workshop)?;
+    let room = model.room_for(&views) as u64;
+    let wanted = workshop.spec.engine.concurrency.or(CONCURRENCY);
+    let tokens = grouped(model.pool_tokens() as u64);
+    if room == 0 {
+        return Err(Failure::new(
+            Code::Usage,
+            format!(
+                "a conversation needs {} tokens of cache at its longest, and there is memory for {tokens}",
+                grouped(views.iter().sum::<usize>() as u64)
+            ),
+        )
+        .hint(format!(
+            "--memory \"{} MB\" is enough for one at a time; or lower conversation.max_turns",
+            model.memory_for(&views).div_ceil(1_000_000)
+        )));
+    }
+    let waits = if room < wanted.min(workshop.spec.count) {
+        "; the others wait"
+    } else {
+        ""
+    };
+    Ok(Some(format!(
+        "{} on {} · {tokens} tokens of cache, room for {} at once{waits}",
+        workshop.model.identity().profile,
+        counted(model.threads(), "thread"),
+        counted(usize::try_from(room).unwrap_or(usize::MAX), "conversation"),
+    )))
+}
+
+fn counted(n: usize, noun: &str) -> String {
+    let plural = if n == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", grouped(n as u64))
+}
+
 fn size(model: &ChatModel) -> String {
     let ChatModel::Local(model) = model else {
         return String::new();
@@ -189,6 +232,6 @@ fn engine_figures(model: &ChatModel) -> serde_json::Value {
         "steps": EngineStats::get(&s.steps), "new_tokens": EngineStats::get(&s.new_tokens),
         "prompt_tokens": EngineStats::get(&s.prompt_tokens), "reused_tokens": EngineStats::get(&s.reused_tokens),
         "prefill_tokens": EngineStats::get(&s.prefill_tokens), "forward_ns": EngineStats::get(&s.forward_ns),
-        "step_ns": EngineStats::get(&s.step_ns),
+        "step_ns": EngineStats::get(&s.step_ns), "mask_ns": EngineStats::get(&s.mask_ns),
     })
 }

@@ -58,7 +58,7 @@ pub fn run(args: &ScoreArgs) -> Result<ExitCode, Failure> {
     };
     let recipe = RecipeText::embedded(&EMBEDDED[0]);
     let spec = settings::resolve(&recipe, &overrides, &Environment::from_process())?.spec;
-    let options = load_options(&args.model, &spec);
+    let options = load_options(&args.model, &spec)?;
     let parts = read_parts(&args.model, false, options.threads)?;
     let ids = parts
         .tokenizer

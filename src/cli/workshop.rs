@@ -8,16 +8,17 @@ use std::sync::Arc;
 
 use super::args::RecipeArgs;
 use super::failure::{Code, Failure};
+use super::maker::support_settings;
 use crate::engine::{ChatModel, KvType, LoadOptions, LocalModel, Profile, ScriptedModel};
 use crate::hash;
 use crate::hub::{self, CachePlaces, ModelFiles};
-use crate::knowledge::{self, PageFile, Pages};
+use crate::knowledge::{self, PageFile, Pages, choose_passages};
 use crate::model::ModelParts;
 use crate::model::template::Day;
-use crate::pipeline::{GivenQuery, read_queries};
+use crate::pipeline::{GivenQuery, Sides, Subject, read_queries};
 use crate::prompt::{Pack, Prompts, Template};
 use crate::record::Page;
-use crate::run::{Inputs, Manifest, PageMark};
+use crate::run::{Inputs, Manifest, PageMark, Plan};
 use crate::settings::{
     self, Environment, Overrides, PagesDir, RecipeText, RunSpec, Settings, Stage,
 };
@@ -234,24 +235,34 @@ pub fn load_model(reference: &str, spec: &RunSpec) -> Result<ChatModel, Failure>
             .map_err(|error| Failure::new(Code::Usage, format!("{reference}: {error}")))?;
         return Ok(ChatModel::Scripted(Arc::new(model)));
     }
-    let options = load_options(reference, spec);
+    let options = load_options(reference, spec)?;
     let parts = read_parts(reference, true, options.threads)?;
     Ok(ChatModel::Local(Arc::new(LocalModel::start(
         parts, &options,
     )?)))
 }
 
+/// Cores that this process may use.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
 /// How a model is to be run, from the engine's settings and the machine.
-pub fn load_options(reference: &str, spec: &RunSpec) -> LoadOptions {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let threads = usize::try_from(spec.engine.threads.or(cores as u64))
-        .unwrap_or(cores)
-        .clamp(1, 256);
+pub fn load_options(reference: &str, spec: &RunSpec) -> Result<LoadOptions, Failure> {
+    let cores = cores();
+    let threads = usize::try_from(spec.engine.threads.or(cores as u64)).unwrap_or(usize::MAX);
+    if threads > cores {
+        return Err(Failure::new(
+            Code::Usage,
+            format!("{threads} threads on {cores} cores would wait for each other in every step"),
+        )
+        .hint(format!("--threads {cores} at most")));
+    }
     let memory_bytes = match spec.engine.memory {
         settings::Auto::Auto => None,
         settings::Auto::Exactly(bytes) => Some(bytes),
     };
-    LoadOptions {
+    Ok(LoadOptions {
         reference: reference.to_owned(),
         threads,
         profile: match spec.quant {
@@ -268,7 +279,36 @@ pub fn load_options(reference: &str, spec: &RunSpec) -> LoadOptions {
         },
         memory_bytes,
         available_bytes: memory::available(),
+    })
+}
+
+/// The longest views that a recipe's conversations reserve, in tokens: the customer's and the agent's.
+pub fn longest_views(workshop: &Workshop) -> Result<[usize; 2], Failure> {
+    /// Places of the plan that are looked at.
+    const MEASURED: u64 = 64;
+    let (spec, model) = (&workshop.spec, &workshop.model);
+    let settings = support_settings(spec, workshop);
+    let ids: Vec<String> = workshop.pages.keys().cloned().collect();
+    let mut worst = [0; 2];
+    for slot in Plan::new(spec, &ids).slots(MEASURED) {
+        let page = &workshop.pages[&slot.cell.page];
+        let passages = choose_passages(page, &page.title, settings.passage_tokens, |text| {
+            model.count_tokens(text)
+        });
+        let subject = Subject {
+            page,
+            passages: &passages,
+            query: &page.title,
+            cell: &slot.cell,
+            case: &slot.case,
+        };
+        let sides = Sides::render(&workshop.prompts, &settings, subject)?;
+        let longest = sides.worst_case_tokens(&settings, model, slot.cell.style);
+        for (worst, here) in worst.iter_mut().zip(longest) {
+            *worst = here.min(model.context_tokens()).max(*worst);
+        }
     }
+    Ok(worst)
 }
 
 /// The files of a model, read; `template` says whether it must be able to chat.

@@ -161,6 +161,12 @@ impl Engine {
         self.reservable_pages / Memory::worst_case(views)
     }
 
+    /// Tokens of the smallest pool that holds one session with these views.
+    #[must_use]
+    pub fn pool_for(&self, views: &[usize]) -> usize {
+        Memory::pool_for(Memory::worst_case(views)) * PAGE_TOKENS
+    }
+
     fn send(&self, command: Command) -> Result<(), ChatError> {
         let stopped = || ChatError::Stopped("its thread has ended".into());
         let guard = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
@@ -518,7 +524,6 @@ impl Core {
             self.memory.used() as u64,
             std::sync::atomic::Ordering::Relaxed,
         );
-        let started = Instant::now();
         let outcome = self.runner.step(
             &plan,
             &mut self.scheduler.running,
@@ -526,7 +531,8 @@ impl Core {
             &self.vocabulary,
             &self.drawable,
         );
-        EngineStats::add_time(&self.stats.forward_ns, started.elapsed());
+        EngineStats::add_time(&self.stats.forward_ns, outcome.forward);
+        EngineStats::add_time(&self.stats.mask_ns, outcome.masks);
         EngineStats::add(&self.stats.steps, 1);
         EngineStats::add(&self.stats.prefill_tokens, outcome.prefill_tokens);
         EngineStats::add(&self.stats.new_tokens, outcome.new_tokens);

@@ -16,7 +16,7 @@ use crate::model::{
 /// Tokens that one step computes at most while prompts wait.
 const STEP_TOKENS: usize = 512;
 /// The smallest pool worth starting with.
-const LEAST_POOL_TOKENS: u64 = 2048;
+const LEAST_POOL_TOKENS: u64 = 4096;
 /// Tokens that the pool holds unless memory says less.
 const POOL_TOKENS: usize = 131_072;
 
@@ -86,7 +86,9 @@ pub struct LocalModel {
     frame_tokens: usize,
     passage_tokens: Option<u32>,
     pool_tokens: usize,
+    threads: usize,
     weight_bytes: usize,
+    kv_bytes_per_token: usize,
     parameters: usize,
 }
 
@@ -128,16 +130,33 @@ pub fn start_engine(
     let Numerics { profile, kv } = options.numerics(&parts.manifest);
     let budget = options.memory_bytes.unwrap_or(options.available_bytes / 2);
     // Told before anything is packed: the system would kill the program half-way.
-    let expected = parts.weights.packed_bytes(profile) as u64;
-    let per_token = spec.kv_bytes_per_token(kv) as u64;
-    let least = LEAST_POOL_TOKENS * per_token;
-    if expected + least > budget {
-        return Err(ModelError::Memory {
-            weights_mb: expected.div_ceil(1_000_000),
-            pool_mb: least.div_ceil(1_000_000),
-            allowed_mb: budget.div_ceil(1_000_000),
+    let megabytes = |bytes: u64| bytes.div_ceil(1_000_000);
+    let available_mb = options.available_bytes / 1_000_000;
+    if options.memory_bytes.is_some() && budget > options.available_bytes {
+        return Err(ModelError::MemoryPromised {
+            allowed_mb: megabytes(budget),
+            available_mb,
         });
     }
+    let needs = |profile, kv| {
+        let weights = parts.weights.packed_bytes(profile) as u64;
+        (
+            weights,
+            LEAST_POOL_TOKENS * spec.kv_bytes_per_token(kv) as u64,
+        )
+    };
+    let (expected, least) = needs(profile, kv);
+    if expected + least > budget {
+        let (narrow, pool) = needs(Profile::Int8, KvType::F16);
+        return Err(ModelError::Memory {
+            weights_mb: megabytes(expected),
+            pool_mb: megabytes(least),
+            allowed_mb: megabytes(budget),
+            available_mb,
+            narrow_mb: (narrow + pool < expected + least).then_some(megabytes(narrow + pool)),
+        });
+    }
+    let per_token = spec.kv_bytes_per_token(kv) as u64;
     let cpu = Arc::new(Cpu {
         threads: Threads::new(options.threads),
         set: InstructionSet::detect(),
@@ -229,6 +248,8 @@ impl LocalModel {
             frame_tokens,
             passage_tokens: manifest.passage_tokens,
             pool_tokens: started.pool_tokens,
+            threads: options.threads,
+            kv_bytes_per_token: started.kv_bytes_per_token,
             weight_bytes: started.weight_bytes,
             parameters: parts.spec.linear_parameters(),
         })
@@ -268,10 +289,23 @@ impl LocalModel {
         self.engine.room_for(&self.framed(worst_case_tokens))
     }
 
+    /// Bytes of weights, keys and values with which one conversation of these views has room.
+    #[must_use]
+    pub fn memory_for(&self, worst_case_tokens: &[usize]) -> usize {
+        let tokens = self.engine.pool_for(&self.framed(worst_case_tokens));
+        self.weight_bytes + tokens * self.kv_bytes_per_token
+    }
+
     /// Views with what the template puts around them.
     fn framed(&self, worst_case_tokens: &[usize]) -> Vec<usize> {
         let framed = |tokens: &usize| (tokens + self.frame_tokens).min(self.context_tokens());
         worst_case_tokens.iter().map(framed).collect()
+    }
+
+    /// Threads that compute.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        self.threads
     }
 
     /// Bytes of packed weights.

@@ -96,6 +96,11 @@ impl Memory {
             + 1
     }
 
+    /// Pages of the smallest pool that has `pages` to reserve.
+    pub fn pool_for(pages: usize) -> usize {
+        pages + (pages / 7 + 1).min(64)
+    }
+
     /// Reserves pages; false when they are not to be had now.
     pub fn open(&mut self, id: SessionId, pages: usize, views: usize) -> bool {
         if self.reserved + pages > self.reservable() {
@@ -252,5 +257,28 @@ impl Memory {
     /// Pages in use by anyone, the tree included.
     pub fn used(&self) -> usize {
         self.pool.capacity() - self.pool.free()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::KvType;
+    use crate::model::ModelSpec;
+
+    #[test]
+    fn the_smallest_pool_for_a_session_holds_it() {
+        let spec = ModelSpec::from_config(
+            r#"{"architectures":["LlamaForCausalLM"],"vocab_size":8,"hidden_size":8,"intermediate_size":8,
+            "num_hidden_layers":1,"num_attention_heads":1,"num_key_value_heads":1,"hidden_act":"silu",
+            "max_position_embeddings":64,"rms_norm_eps":1e-5,"rope_theta":10000.0}"#,
+        )
+        .unwrap();
+        let reservable =
+            |pages| Memory::new(KvPool::new(&spec, pages, KvType::F16), true).reservable();
+        for pages in (1..200).chain([447, 448, 449, 600, 4000]) {
+            let pool = Memory::pool_for(pages);
+            assert!(reservable(pool) >= pages, "{pages} in {pool}");
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! Runs a planned step: the forward pass, then what each sequence does with its logits.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use candle_core::{CpuStorage, Storage};
 use toktrie::SimpleVob;
@@ -39,6 +41,10 @@ pub(super) struct StepOutcome {
     pub new_tokens: usize,
     /// Keys read by all rows, per layer.
     pub attended_tokens: usize,
+    /// The forward pass alone.
+    pub forward: Duration,
+    /// Grammar masks, summed over rows that were worked on side by side.
+    pub masks: Duration,
 }
 
 impl ModelRunner {
@@ -58,6 +64,7 @@ impl ModelRunner {
                 .collect(),
             ..StepOutcome::default()
         };
+        let started = Instant::now();
         let logits = {
             let spans: Vec<Span<'_>> = plan
                 .parts
@@ -89,7 +96,11 @@ impl ModelRunner {
             Some(_) => return fail_all("logits are not f32 on the CPU".into()),
         };
         let vocab = self.decoder.spec.vocab_size;
-        let mut outcome = StepOutcome::default();
+        let mut outcome = StepOutcome {
+            forward: started.elapsed(),
+            ..StepOutcome::default()
+        };
+        let masks = AtomicU64::new(0);
         let mut rows_before = 0;
         // Every part's logits and sequence, worked on in parallel: a row's result depends on nothing but itself.
         let mut jobs = Vec::new();
@@ -112,8 +123,9 @@ impl ModelRunner {
         self.cpu.threads.run(jobs.len(), &|i| {
             let mut job = jobs[i].lock().unwrap_or_else(PoisonError::into_inner);
             let (part, sequence, logits, end) = &mut *job;
-            *end = self.advance(part, sequence, logits, vocabulary, drawable);
+            *end = self.advance(part, sequence, logits, vocabulary, drawable, &masks);
         });
+        outcome.masks = Duration::from_nanos(masks.into_inner());
         for job in jobs {
             let (part, sequence, _, end) = job.into_inner().unwrap_or_else(PoisonError::into_inner);
             outcome.new_tokens +=
@@ -133,6 +145,7 @@ impl ModelRunner {
         logits: &[f32],
         vocabulary: &Vocabulary,
         drawable: &SimpleVob,
+        masks: &AtomicU64,
     ) -> Option<End> {
         let first = sequence.computed + part.rows - part.logits;
         sequence.computed += part.rows;
@@ -169,7 +182,7 @@ impl ModelRunner {
             Work::Generate(generation) if part.logits > 0 => {
                 let (prompt, reused) = (generation.request.prompt.len(), sequence.reused);
                 let tokens = &mut sequence.tokens;
-                match self.draw(generation, tokens, logits, vocabulary, drawable) {
+                match self.draw(generation, tokens, logits, vocabulary, drawable, masks) {
                     Ok(None) => None,
                     Ok(Some((new, text, finish))) => {
                         let tokens = sequence.tokens[prompt..prompt + new].to_vec();
@@ -200,16 +213,21 @@ impl ModelRunner {
         logits: &[f32],
         vocabulary: &Vocabulary,
         drawable: &SimpleVob,
+        masks: &AtomicU64,
     ) -> Result<Option<(usize, String, Finish)>, ChatError> {
         let request = &generation.request;
         let prompt = request.prompt.len();
         let made = tokens.len() - prompt;
-        let grammar: Option<SimpleVob> = generation
-            .constraint
-            .as_mut()
-            .map(Constraint::mask)
-            .transpose()
-            .map_err(ChatError::Grammar)?;
+        let grammar: Option<SimpleVob> = match &mut generation.constraint {
+            None => None,
+            Some(constraint) => {
+                let started = Instant::now();
+                let mask = constraint.mask().map_err(ChatError::Grammar)?;
+                let nanoseconds = u64::try_from(started.elapsed().as_nanos());
+                masks.fetch_add(nanoseconds.unwrap_or(0), Ordering::Relaxed);
+                Some(mask)
+            }
+        };
         let uniform = request.draw.unit(made as u64);
         let token = sample(
             logits,

@@ -17,9 +17,11 @@ pub struct EngineStats {
     pub scores: AtomicU64,
     /// Keys read by all rows of all steps, per layer.
     pub attended_tokens: AtomicU64,
-    /// Time inside forward passes, and in steps as a whole.
+    /// Time inside forward passes, and in steps as a whole (planning and sampling included).
     pub forward_ns: AtomicU64,
     pub step_ns: AtomicU64,
+    /// Time for grammar masks, summed over the threads that make them.
+    pub mask_ns: AtomicU64,
     /// Most pages in use at once.
     pub peak_pages: AtomicU64,
 }

@@ -30,14 +30,24 @@ pub enum ModelError {
     Encode(#[from] super::EncodeError),
     #[error("the model cannot be started: {0}")]
     Start(String),
+    /// The weights and the smallest useful pool do not fit.
     #[error(
-        "the weights take {weights_mb} MB and the smallest useful page pool {pool_mb} MB, together more than the {allowed_mb} MB of memory allowed\n  hint: allow more with --set engine.memory=…, or choose a smaller model"
+        "the weights take {weights_mb} MB and the smallest useful page pool {pool_mb} MB, together more than the {allowed_mb} MB of memory allowed"
     )]
     Memory {
         weights_mb: u64,
         pool_mb: u64,
         allowed_mb: u64,
+        /// What the system has to spare.
+        available_mb: u64,
+        /// Weights and pool in 8 bits, where that is not asked for already.
+        narrow_mb: Option<u64>,
     },
+    /// More is allowed than there is.
+    #[error(
+        "{allowed_mb} MB of memory are allowed, and this machine has {available_mb} MB to spare"
+    )]
+    MemoryPromised { allowed_mb: u64, available_mb: u64 },
 }
 
 /// Everything of a model but its packed weights.

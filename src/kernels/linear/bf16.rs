@@ -218,6 +218,11 @@ mod x86 {
                         _mm_prefetch::<_MM_HINT_T1>(next.cast());
                         next = next.wrapping_add(64);
                     }
+                } else {
+                    // The stream goes on into the next panel.
+                    let ahead = w.wrapping_add((j + 24) * PANEL * 2);
+                    _mm_prefetch::<_MM_HINT_T0>(ahead.cast());
+                    _mm_prefetch::<_MM_HINT_T0>(ahead.wrapping_add(32).cast());
                 }
                 let x = tile.x.add(j * R);
                 unroll!(R, r, {

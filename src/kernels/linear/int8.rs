@@ -363,6 +363,12 @@ mod x86 {
                         _mm_prefetch::<_MM_HINT_T1>(next.cast());
                         next = next.wrapping_add(64);
                     }
+                } else {
+                    // The stream goes on into the next panel.
+                    let ahead = pair.wrapping_add(4 * PAIR);
+                    for line in 0..PAIR / 64 {
+                        _mm_prefetch::<_MM_HINT_T0>(ahead.wrapping_add(64 * line).cast());
+                    }
                 }
                 unroll!(2, half, {
                     let w = pair.add(half * CODES);
