@@ -177,7 +177,7 @@ fn bench_refuses_what_it_cannot_measure_and_says_what_it_can() {
         let arguments = [
             "bench",
             "--memory",
-            "24 MiB",
+            "40 MiB",
             "--fitness",
             "0",
             "--prompt-tokens",
