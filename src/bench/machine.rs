@@ -128,14 +128,7 @@ pub fn instruction_sets() -> Vec<&'static str> {
 /// Whether it also multiplies pairs of bf16.
 #[must_use]
 pub fn has_bf16() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    {
-        is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bf16")
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    {
-        false
-    }
+    InstructionSet::detect() == InstructionSet::Avx512Bf16
 }
 
 /// GB/s of reading memory that no cache holds, all threads together; the best of a few tries.

@@ -101,7 +101,7 @@ impl EngineArgs {
     pub fn overrides(&self) -> Vec<(&'static str, &'static str, String)> {
         [
             ("quant", "--quant", &self.quant),
-            ("engine.kv_dtype", "--kv-dtype", &self.kv_dtype),
+            ("kv_dtype", "--kv-dtype", &self.kv_dtype),
             ("engine.memory", "--memory", &self.memory),
             ("engine.threads", "--threads", &self.threads),
         ]
@@ -181,6 +181,12 @@ pub struct ResumeArgs {
     /// Stop after the first N conversations of the plan
     #[arg(long, value_name = "N")]
     pub limit: Option<u64>,
+    /// Memory for weights, keys and values, as "12 GiB", where this machine is another one
+    #[arg(long, value_name = "SIZE", help_heading = "Engine")]
+    pub memory: Option<String>,
+    /// Threads, where this machine is another one
+    #[arg(long, value_name = "N", help_heading = "Engine")]
+    pub threads: Option<String>,
     /// Print the summary as one JSON object
     #[arg(long)]
     pub json: bool,

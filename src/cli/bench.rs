@@ -184,7 +184,7 @@ fn spec(args: &BenchArgs, reference: &str, quant: Option<&str>) -> Result<RunSpe
     };
     put("quant", quant.map(|quant| format!("{quant:?}")));
     put(
-        "engine.kv_dtype",
+        "kv_dtype",
         args.kv_dtype.as_ref().map(|kind| format!("{kind:?}")),
     );
     put(

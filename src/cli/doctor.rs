@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 
 use super::args::DoctorArgs;
 use super::bench::table::size;
-use super::failure::{Code, Failure};
+use super::failure::Failure;
 use super::talk::grouped;
-use super::workshop::{Workshop, cache_places, cores, load_options, longest_views, memory};
+use super::workshop::{Room, Workshop, cache_places, cores, load_options, memory, room};
 use crate::bench::machine::{self, Machine};
 use crate::engine::{ChatModel, LoadOptions};
 use crate::fsio;
@@ -240,8 +240,10 @@ fn model(spec: &RunSpec) -> Result<Check, Failure> {
             Value::Null,
         ));
     };
-    let worst = longest_views(&workshop)?;
-    let room = local.room_for(&worst);
+    let Room {
+        views: worst,
+        conversations: room,
+    } = room(&workshop, local)?;
     let identity = local.identity();
     let text = format!(
         "{} loads: {} of weights, {} tokens of cache; {} conversation{} of the recipe {} fit at once, at their longest ({} tokens)",
@@ -258,13 +260,6 @@ fn model(spec: &RunSpec) -> Result<Check, Failure> {
         "weight_bytes": local.weight_bytes(), "pool_tokens": local.pool_tokens(),
         "context_tokens": local.context_tokens(), "conversations": room, "conversation_tokens": worst,
     });
-    if room == 0 {
-        return Err(Failure::new(
-            Code::Recipe,
-            format!("{}: no conversation of full length fits the page pool of {} tokens", spec.model, grouped(local.pool_tokens() as u64)),
-        )
-        .hint("raise engine.memory or COLLOQUY_MEMORY, choose a smaller model, or lower conversation.max_turns"));
-    }
     Ok(Check::good("model", text, facts))
 }
 

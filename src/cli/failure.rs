@@ -127,6 +127,11 @@ impl From<HubError> for Failure {
     }
 }
 
+/// How so much memory is allowed.
+pub fn allow(megabytes: u64) -> String {
+    format!("--memory \"{megabytes} MB\" (or COLLOQUY_MEMORY)")
+}
+
 impl From<ModelError> for Failure {
     fn from(error: ModelError) -> Self {
         let (code, hint) = match &error {
@@ -137,7 +142,7 @@ impl From<ModelError> for Failure {
             ),
             ModelError::MemoryPromised { available_mb, .. } => (
                 Code::Usage,
-                Some(format!("--memory \"{available_mb} MB\" at most")),
+                Some(format!("{} at most", allow(*available_mb))),
             ),
             ModelError::Memory {
                 weights_mb,
@@ -149,14 +154,12 @@ impl From<ModelError> for Failure {
                 Code::Usage,
                 Some(match (weights_mb + pool_mb, narrow_mb) {
                     (needed, _) if needed <= *available_mb => {
-                        format!("--memory \"{needed} MB\" is enough")
+                        format!("{} is enough", allow(needed))
                     }
                     (_, Some(narrow)) if narrow <= available_mb => {
-                        format!("--quant q8_0 --memory \"{narrow} MB\" is enough")
+                        format!("--quant q8_0 --kv-dtype auto {} is enough", allow(*narrow))
                     }
-                    _ => format!(
-                        "this machine has {available_mb} MB to spare; choose a smaller model"
-                    ),
+                    _ => format!("this machine can give {available_mb} MB; choose a smaller model"),
                 }),
             ),
             // What is wrong with a file is a text; whether it can be opened at all tells the kinds apart.

@@ -10,11 +10,11 @@ use serde_json::json;
 
 pub use stop::Stop;
 
-use super::args::{GenerateArgs, ResumeArgs};
+use super::args::{EngineArgs, GenerateArgs, ResumeArgs};
 use super::failure::{Code, Failure};
 use super::maker::SupportMaker;
 use super::talk::grouped;
-use super::workshop::{Workshop, longest_views, read_settings};
+use super::workshop::{Room, Workshop, engine_room, read_settings, room};
 use crate::engine::{ChatModel, EngineStats};
 use crate::export;
 use crate::progress::Watcher;
@@ -49,6 +49,18 @@ pub fn resume(args: &ResumeArgs) -> Result<ExitCode, Failure> {
     let dir = RunDir::open(&args.run)?;
     let mut spec = dir.manifest().spec.clone();
     spec.limit = args.limit;
+    let flags = EngineArgs {
+        memory: args.memory.clone(),
+        threads: args.threads.clone(),
+        ..EngineArgs::default()
+    };
+    let asked = engine_room(&flags)?;
+    if flags.memory.is_some() {
+        spec.engine.memory = asked.memory;
+    }
+    if flags.threads.is_some() {
+        spec.engine.threads = asked.threads;
+    }
     let workshop = Workshop::open(spec)?;
     let writer = RunWriter::open_at(&args.run, workshop.manifest.clone())?;
     carry_on(&workshop, writer, args.json)
@@ -174,24 +186,10 @@ fn engine_line(workshop: &Workshop) -> Result<Option<String>, Failure> {
     let ChatModel::Local(model) = &workshop.model else {
         return Ok(None);
     };
-    let views = longest_views(workshop)?;
-    let room = model.room_for(&views) as u64;
+    let Room { conversations, .. } = room(workshop, model)?;
     let wanted = workshop.spec.engine.concurrency.or(CONCURRENCY);
     let tokens = grouped(model.pool_tokens() as u64);
-    if room == 0 {
-        return Err(Failure::new(
-            Code::Usage,
-            format!(
-                "a conversation needs {} tokens of cache at its longest, and there is memory for {tokens}",
-                grouped(views.iter().sum::<usize>() as u64)
-            ),
-        )
-        .hint(format!(
-            "--memory \"{} MB\" is enough for one at a time; or lower conversation.max_turns",
-            model.memory_for(&views).div_ceil(1_000_000)
-        )));
-    }
-    let waits = if room < wanted.min(workshop.spec.count) {
+    let waits = if (conversations as u64) < wanted.min(workshop.spec.count) {
         "; the others wait"
     } else {
         ""
@@ -200,7 +198,7 @@ fn engine_line(workshop: &Workshop) -> Result<Option<String>, Failure> {
         "{} on {} · {tokens} tokens of cache, room for {} at once{waits}",
         workshop.model.identity().profile,
         counted(model.threads(), "thread"),
-        counted(usize::try_from(room).unwrap_or(usize::MAX), "conversation"),
+        counted(conversations, "conversation"),
     )))
 }
 

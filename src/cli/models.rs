@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::failure::{Code, Failure};
 use super::talk::grouped;
 use super::workshop::read_parts;
-use crate::engine::KvType;
+use crate::engine::Numerics;
 use crate::model::tokenizer::Tokenizer;
 use crate::model::{Encoder, ModelParts, ModelSpec, RopeScaling};
 
@@ -72,6 +72,7 @@ fn facts(
     .into();
     let unknown = || "UNKNOWN".to_owned();
     let manifest = parts.manifest.clone();
+    let numerics = Numerics::usual(&manifest);
     let mut facts = json!({
         "reference": reference,
         "name": manifest.name,
@@ -99,8 +100,9 @@ fn facts(
         "prompt_pack": manifest.prompt_pack.unwrap_or_else(|| "full".into()),
         "passage_tokens": manifest.passage_tokens,
         "memory": {
-            "weight_bytes": weight_bytes(spec, &dtype),
-            "cache_bytes_per_1000_tokens": 1000 * spec.kv_bytes_per_token(KvType::F16),
+            "profile": numerics.name(),
+            "weight_bytes": parts.weights.packed_bytes(numerics.profile),
+            "cache_bytes_per_1000_tokens": 1000 * spec.kv_bytes_per_token(numerics.kv),
         },
     });
     match (parts.template.take(), no_chat) {
@@ -152,13 +154,6 @@ fn dtype(bytes: usize, parameters: usize, config: &Value) -> String {
         38..60 => "F32".into(),
         _ => "mixed".into(),
     }
-}
-
-/// Numbers of 16 bits stay so when they are bf16; everything else becomes f32.
-fn weight_bytes(spec: &ModelSpec, dtype: &str) -> usize {
-    let embedding = usize::from(!spec.tied) * spec.vocab_size * spec.hidden;
-    let width = if dtype == "BF16" { 2 } else { 4 };
-    (spec.linear_parameters() + embedding) * width
 }
 
 /// What the names in the vocabulary say about how it was made.
@@ -266,9 +261,10 @@ fn text(facts: &Value) -> String {
     line(
         "memory",
         format!(
-            "{} for weights, {} of cache per 1,000 tokens",
+            "{} for weights, {} of cache per 1,000 tokens, in profile {}",
             size(&memory["weight_bytes"]),
-            size(&memory["cache_bytes_per_1000_tokens"])
+            size(&memory["cache_bytes_per_1000_tokens"]),
+            word(&memory["profile"])
         ),
     );
     let passages = match facts["passage_tokens"].as_u64() {

@@ -6,10 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::args::RecipeArgs;
-use super::failure::{Code, Failure};
+use super::args::{EngineArgs, RecipeArgs};
+use super::failure::{Code, Failure, allow};
 use super::maker::support_settings;
-use crate::engine::{ChatModel, KvType, LoadOptions, LocalModel, Profile, ScriptedModel};
+use super::talk::grouped;
+use crate::engine::{
+    ChatModel, KvType, LoadOptions, LocalModel, POOL_TOKENS, Profile, ScriptedModel,
+};
 use crate::hash;
 use crate::hub::{self, CachePlaces, ModelFiles};
 use crate::knowledge::{self, PageFile, Pages, choose_passages};
@@ -44,6 +47,21 @@ pub fn read_settings(
     };
     let settings = settings::resolve(&recipe, &overrides, &Environment::from_process())?;
     Ok((settings, recipe))
+}
+
+/// What flags alone say of the engine.
+pub fn engine_room(flags: &EngineArgs) -> Result<settings::EngineRoom, Failure> {
+    let overrides = Overrides {
+        model: Some("scripted".into()),
+        engine: flags.overrides(),
+        ..Overrides::default()
+    };
+    let recipe = RecipeText::embedded(&settings::EMBEDDED[0]);
+    Ok(
+        settings::resolve(&recipe, &overrides, &Environment::from_lookup(|_| None))?
+            .spec
+            .engine,
+    )
 }
 
 /// Inputs by content, and the model that will work on them.
@@ -271,7 +289,7 @@ pub fn load_options(reference: &str, spec: &RunSpec) -> Result<LoadOptions, Fail
             settings::Quant::Bf16 => Some(Profile::Bf16),
             settings::Quant::Q8 => Some(Profile::Int8),
         },
-        kv: match spec.engine.kv_dtype {
+        kv: match spec.kv_dtype {
             settings::KvDtype::Auto => None,
             settings::KvDtype::F32 => Some(KvType::F32),
             settings::KvDtype::F16 => Some(KvType::F16),
@@ -282,8 +300,48 @@ pub fn load_options(reference: &str, spec: &RunSpec) -> Result<LoadOptions, Fail
     })
 }
 
+/// What a recipe's conversations need at their longest, and how many fit.
+pub struct Room {
+    /// Tokens of the customer's and the agent's view.
+    pub views: [usize; 2],
+    /// Conversations that fit at once, at least one.
+    pub conversations: usize,
+}
+
+/// How many conversations of a recipe fit at once.
+pub fn room(workshop: &Workshop, model: &LocalModel) -> Result<Room, Failure> {
+    let views = longest_views(workshop)?;
+    let conversations = model.room_for(&views);
+    if conversations > 0 {
+        return Ok(Room {
+            views,
+            conversations,
+        });
+    }
+    let tokens = model.pool_for(&views);
+    let needed = (model.memory_for(&views) as u64).div_ceil(1_000_000);
+    let shorter = "lower conversation.max_turns, or choose a smaller model";
+    let hint = if tokens <= POOL_TOKENS && needed <= memory::available() / 10 * 9 / 1_000_000 {
+        format!(
+            "{} is enough for one at a time; or {shorter}",
+            allow(needed)
+        )
+    } else {
+        shorter.to_owned()
+    };
+    Err(Failure::new(
+        Code::Usage,
+        format!(
+            "a conversation needs {} tokens of cache at its longest, and there is room for {}",
+            grouped(tokens as u64),
+            grouped(model.pool_tokens() as u64)
+        ),
+    )
+    .hint(hint))
+}
+
 /// The longest views that a recipe's conversations reserve, in tokens: the customer's and the agent's.
-pub fn longest_views(workshop: &Workshop) -> Result<[usize; 2], Failure> {
+fn longest_views(workshop: &Workshop) -> Result<[usize; 2], Failure> {
     /// Places of the plan that are looked at.
     const MEASURED: u64 = 64;
     let (spec, model) = (&workshop.spec, &workshop.model);

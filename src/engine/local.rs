@@ -18,7 +18,7 @@ const STEP_TOKENS: usize = 512;
 /// The smallest pool worth starting with.
 const LEAST_POOL_TOKENS: u64 = 4096;
 /// Tokens that the pool holds unless memory says less.
-const POOL_TOKENS: usize = 131_072;
+pub const POOL_TOKENS: usize = 131_072;
 
 /// How a model is to be run.
 #[derive(Clone, Debug)]
@@ -44,6 +44,16 @@ pub struct Numerics {
 }
 
 impl Numerics {
+    /// What a model gets when nothing is asked for.
+    #[must_use]
+    pub fn usual(manifest: &Manifest) -> Self {
+        let profile = manifest.quant.map_or(Profile::Int8, Profile::from);
+        Self {
+            profile,
+            kv: usual_kv(profile),
+        }
+    }
+
     /// The name in run manifests and records: the profile, and the type of keys and values where it is not the usual one.
     #[must_use]
     pub fn name(self) -> String {
@@ -67,8 +77,7 @@ impl LoadOptions {
     /// What is left open, decided for a model.
     #[must_use]
     pub fn numerics(&self, manifest: &Manifest) -> Numerics {
-        let own = manifest.quant.map(Profile::from);
-        let profile = self.profile.or(own).unwrap_or(Profile::Int8);
+        let profile = self.profile.unwrap_or(Numerics::usual(manifest).profile);
         let kv = self.kv.unwrap_or(usual_kv(profile));
         Numerics { profile, kv }
     }
@@ -131,8 +140,10 @@ pub fn start_engine(
     let budget = options.memory_bytes.unwrap_or(options.available_bytes / 2);
     // Told before anything is packed: the system would kill the program half-way.
     let megabytes = |bytes: u64| bytes.div_ceil(1_000_000);
-    let available_mb = options.available_bytes / 1_000_000;
-    if options.memory_bytes.is_some() && budget > options.available_bytes {
+    // Activations, logits and grammars come on top of weights and pages.
+    let allowable = options.available_bytes / 10 * 9;
+    let available_mb = allowable / 1_000_000;
+    if options.memory_bytes.is_some() && budget > allowable {
         return Err(ModelError::MemoryPromised {
             allowed_mb: megabytes(budget),
             available_mb,
@@ -292,8 +303,13 @@ impl LocalModel {
     /// Bytes of weights, keys and values with which one conversation of these views has room.
     #[must_use]
     pub fn memory_for(&self, worst_case_tokens: &[usize]) -> usize {
-        let tokens = self.engine.pool_for(&self.framed(worst_case_tokens));
-        self.weight_bytes + tokens * self.kv_bytes_per_token
+        self.weight_bytes + self.pool_for(worst_case_tokens) * self.kv_bytes_per_token
+    }
+
+    /// Tokens of cache with which one conversation of these views has room.
+    #[must_use]
+    pub fn pool_for(&self, worst_case_tokens: &[usize]) -> usize {
+        self.engine.pool_for(&self.framed(worst_case_tokens))
     }
 
     /// Views with what the template puts around them.

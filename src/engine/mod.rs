@@ -21,7 +21,7 @@ pub use crate::model::{ChatRole, Message, TokenId, View};
 pub use chat::{Ask, ChatError, ModelIdentity};
 pub use chat_model::{ChatModel, OPENER, Session};
 pub use core::{Engine, EngineOptions, EngineSession, Vocabulary};
-pub use local::{LoadOptions, LocalModel, Numerics, Started, start_engine};
+pub use local::{LoadOptions, LocalModel, Numerics, POOL_TOKENS, Started, start_engine};
 pub use request::{Completion, Finish, GenerateRequest, Grammar, Sampling, ScoreRequest};
 pub use runner::ModelRunner;
 pub use sampler::{SampleError, log_probability, sample};

@@ -91,6 +91,11 @@ impl RopeTable {
         }
     }
 
+    /// Half of the numbers of a head that are rotated.
+    fn half(&self) -> usize {
+        self.half
+    }
+
     /// Cosines and sines at a position.
     fn at(&self, position: usize) -> (&[f32], &[f32]) {
         let row = position * self.half..(position + 1) * self.half;

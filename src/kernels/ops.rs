@@ -185,7 +185,14 @@ impl CustomOp1 for Attention<'_> {
 
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let (qkv, m) = floats(storage, layout, self.shape.qkv_len(), self.name())?;
-        let covered: usize = self.spans.iter().map(|span| span.rows).sum();
+        // One span after the other, every row once.
+        let covered = self.spans.iter().fold(0, |next, span| {
+            if span.first_row == next {
+                next + span.rows
+            } else {
+                usize::MAX / 2
+            }
+        });
         let pages = self.layer.len() / (self.shape.page_len() * self.kv.bytes());
         let last = |span: &Span<'_>| (span.position + span.rows).div_ceil(attention::PAGE_TOKENS);
         if covered != m || self.layer.end > self.pool.len() {

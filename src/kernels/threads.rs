@@ -117,6 +117,8 @@ impl Threads {
         };
         // SAFETY: the last job is closed and nobody is at it.
         unsafe { *shared.job.get() = Some(job) };
+        // Left behind when the last job's caller unwound as well.
+        shared.panicked.store(false, Ordering::Relaxed);
         shared.chunks.store(chunks, Ordering::Relaxed);
         for (thread, next) in shared.next.iter().enumerate() {
             let first = chunks * thread / shared.next.len();

@@ -44,9 +44,7 @@ pub enum ModelError {
         narrow_mb: Option<u64>,
     },
     /// More is allowed than there is.
-    #[error(
-        "{allowed_mb} MB of memory are allowed, and this machine has {available_mb} MB to spare"
-    )]
+    #[error("{allowed_mb} MB of memory are allowed, and this machine can give {available_mb} MB")]
     MemoryPromised { allowed_mb: u64, available_mb: u64 },
 }
 

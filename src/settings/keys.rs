@@ -133,8 +133,9 @@ const KEYS: &[Key] = &[
     key("brand.agent", Kind::Text, Part::Conversations),
     key("brand.channel", Kind::Text, Part::Both),
     key("prompts", Kind::Text, Part::Operational),
-    // Its effect is in the numeric profile, which is part of the model's identity.
+    // Their effect is in the numeric profile, which is part of the model's identity.
     key("quant", Kind::Text, Part::Operational),
+    key("kv_dtype", Kind::Text, Part::Operational),
     key("pages.dir", Kind::Text, Part::Operational),
     key("pages.include", Kind::Texts, Part::Operational),
     key("pages.exclude", Kind::Texts, Part::Operational),
@@ -244,8 +245,6 @@ const KEYS: &[Key] = &[
     ),
     key("engine.threads", Kind::Amount, Part::Operational),
     key("engine.memory", Kind::Size, Part::Operational),
-    // As quant: it is part of the numeric profile.
-    key("engine.kv_dtype", Kind::Text, Part::Operational),
     key("engine.concurrency", Kind::Amount, Part::Operational),
 ];
 

@@ -13,6 +13,7 @@ pub struct RecipeFile {
     pub language: Option<String>,
     pub prompts: Option<String>,
     pub quant: Option<String>,
+    pub kv_dtype: Option<String>,
     pub max_attempts: Option<u64>,
     pub brand: BrandFile,
     pub pages: PagesFile,
@@ -111,6 +112,5 @@ pub struct RoleSamplingFile {
 pub struct EngineFile {
     pub threads: Option<toml::Value>,
     pub memory: Option<toml::Value>,
-    pub kv_dtype: Option<String>,
     pub concurrency: Option<toml::Value>,
 }

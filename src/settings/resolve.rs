@@ -87,6 +87,10 @@ pub fn resolve(
             None => Quant::default(),
             Some(name) => decide.named("quant", name, Quant::ALL, Quant::name)?,
         },
+        kv_dtype: match file.kv_dtype.as_deref() {
+            None => KvDtype::default(),
+            Some(name) => decide.named("kv_dtype", name, KvDtype::ALL, KvDtype::name)?,
+        },
         prompts: file
             .prompts
             .as_deref()
@@ -115,10 +119,6 @@ pub fn resolve(
                 file.engine.memory.as_ref(),
                 1 << 20..=1 << 50,
             )?,
-            kv_dtype: match file.engine.kv_dtype.as_deref() {
-                None => KvDtype::default(),
-                Some(name) => decide.named("engine.kv_dtype", name, KvDtype::ALL, KvDtype::name)?,
-            },
             concurrency: decide.auto(
                 "engine.concurrency",
                 file.engine.concurrency.as_ref(),

@@ -22,6 +22,7 @@ pub struct RunSpec {
     /// A folder of prompts that replace those of the pack.
     pub prompts: Option<PathBuf>,
     pub quant: Quant,
+    pub kv_dtype: KvDtype,
     /// Tries per place, the first included.
     pub max_attempts: u32,
     pub brand: Brand,
@@ -283,7 +284,6 @@ pub struct RoleSampling {
 pub struct EngineRoom {
     pub threads: Auto,
     pub memory: Auto,
-    pub kv_dtype: KvDtype,
     /// Conversations alive at once.
     pub concurrency: Auto,
 }

@@ -1,3 +1,5 @@
+//! Memory that this process may take: the system's, within its control groups.
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

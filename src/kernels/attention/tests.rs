@@ -236,3 +236,23 @@ fn sequences_do_not_see_each_other() {
     }
     assert_eq!(out[11 * q_len..], alone);
 }
+
+/// A key that its type cannot hold would have weight 0 or 1 for no reason: the row says so instead.
+#[test]
+fn keys_beyond_their_type_show() {
+    let cpu = Cpu {
+        threads: Threads::new(1),
+        set: InstructionSet::detect(),
+    };
+    let mut world = World::new(2, 1, 24, 40, None);
+    let rope = table(24);
+    let len = world.shape.qkv_len();
+    // One number of the key at position 7.
+    world.qkv[7 * len + 2 * 24 + 20] = -7e4;
+    for (kv, shows) in [(KvType::F16, true), (KvType::Bf16, false)] {
+        let out = world.chunked(&rope, &[40], kv, &cpu);
+        let (before, after) = out.split_at(7 * 48);
+        assert!(before.iter().all(|v| v.is_finite()), "{kv:?}");
+        assert!(after.iter().all(|v| v.is_nan() == shows), "{kv:?}");
+    }
+}

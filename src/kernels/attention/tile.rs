@@ -34,7 +34,7 @@ pub(super) fn rows(set: InstructionSet) -> usize {
 /// Computes the first `rows` rows of the tile.
 pub(super) fn run<E: Element>(set: InstructionSet, rows: usize, tile: &Tile<E>) {
     #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq")]
+    #[target_feature(enable = "avx512f,popcnt")]
     unsafe fn avx512<E: Element, const R: usize>(tile: &Tile<E>) {
         unsafe { rows_of::<super::super::lanes::Avx512, E, R>(tile) }
     }

@@ -12,7 +12,7 @@ use super::{AttentionShape, Cpu, KvType, MAX_HEAD_DIM, Output, PAGE_TOKENS, Rope
 /// `q` must have room for as many rows as `qkv` has.
 ///
 /// # Panics
-/// When a position is outside the table.
+/// When a position is outside the table, or a head is wider than [`MAX_HEAD_DIM`] or narrower than what is rotated.
 #[expect(
     clippy::too_many_arguments,
     reason = "what a layer's attention is made of"
@@ -27,6 +27,11 @@ pub unsafe fn rope_and_write(
     q: *mut f32,
     cpu: &Cpu,
 ) {
+    let half = rope.map_or(0, RopeTable::half);
+    assert!(
+        shape.head_dim <= MAX_HEAD_DIM && 2 * half <= shape.head_dim,
+        "a head that fits the table and the tiles"
+    );
     let rows: Vec<(usize, &Span<'_>)> = spans
         .iter()
         .flat_map(|s| (0..s.rows).map(move |i| (i, s)))
@@ -102,6 +107,14 @@ unsafe fn write<V: Lanes, E: Element>(row: &Row<'_>) {
             rotate::<V>(row.angles, key, turned.as_mut_ptr());
             for j in (0..d).step_by(16) {
                 E::store(V::load(turned.as_ptr().add(j)), stored.as_mut_ptr().add(j));
+            }
+            // A key that its type cannot hold would silently lose its place: it shows as NaN instead.
+            let lost = (0..d).step_by(16).any(|j| {
+                let kept = E::load::<V>(stored.as_ptr().add(j)).array();
+                kept[..(d - j).min(16)].iter().any(|k| !k.is_finite())
+            });
+            if lost {
+                E::store(V::splat(f32::NAN), stored.as_mut_ptr());
             }
             for (j, &k) in stored[..d].iter().enumerate() {
                 *base.add(j * PAGE_TOKENS + row.slot) = k;

@@ -12,9 +12,9 @@ use half::bf16;
 use super::super::buffer::Buffer;
 use super::super::lanes::{InstructionSet, Lanes, for_each_set};
 use super::f32::{finish, offset};
-use super::{
-    AHEAD_ROWS, Cpu, Input, Output, Rows, TILES_BYTES, Target, Tiles, unroll, unwritten, with_rows,
-};
+#[cfg(target_arch = "x86_64")]
+use super::{AHEAD_ROWS, unroll, with_rows};
+use super::{Cpu, Input, Output, Rows, TILES_BYTES, Target, Tiles, unwritten};
 
 const PANEL: usize = 32;
 /// Rows of a register tile.

@@ -14,9 +14,9 @@ use half::f16;
 use super::super::buffer::Buffer;
 use super::super::lanes::InstructionSet;
 use super::f32::offset;
-use super::{
-    AHEAD_ROWS, Cpu, Input, Output, Rows, TILES_BYTES, Target, Tiles, unroll, unwritten, with_rows,
-};
+#[cfg(target_arch = "x86_64")]
+use super::{AHEAD_ROWS, unroll, with_rows};
+use super::{Cpu, Input, Output, Rows, TILES_BYTES, Target, Tiles, unwritten};
 
 /// Values that share a scale.
 const BLOCK: usize = 32;
@@ -30,7 +30,7 @@ const PAIR: usize = 2 * (CODES + 2 * PANEL);
 const PAIR_LINES: usize = PAIR / 64;
 /// Blocks of activations no larger than this count as zero.
 const TINY: f32 = 1e-30;
-/// Rows of a register tile.
+/// Rows of a register tile, at most.
 const TILE: usize = 12;
 
 /// A weight matrix of `n` outputs and `k` inputs, quantised.
@@ -68,7 +68,9 @@ impl Int8Weights {
                     let width = BLOCK.min(k - block * BLOCK);
                     let value = |j: usize| part.at(i * k + block * BLOCK + j);
                     let largest = (0..width).map(|j| value(j).abs()).fold(0.0, f32::max);
-                    let scale = largest / 127.0;
+                    let finite = (0..width).all(|j| value(j).is_finite());
+                    // What is not a number stays none.
+                    let scale = if finite { largest / 127.0 } else { f32::NAN };
                     let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
                     let pair = &mut stream[(panel * pairs + block / 2) * PAIR..][..PAIR];
                     let at = 2 * CODES + (block % 2 * PANEL + column) * 2;
@@ -117,7 +119,11 @@ impl Int8Weights {
     pub(super) fn forward(&self, input: Input<'_>, target: Target<'_>, y: &Output, cpu: &Cpu) {
         let m = input.count(self.k);
         let (blocks, width) = (2 * self.pairs, 2 * self.pairs * BLOCK);
-        let tiles = Tiles::new(m, TILE);
+        let most_rows = match cpu.set {
+            InstructionSet::Avx2 | InstructionSet::Avx512 => 3,
+            _ => TILE,
+        };
+        let tiles = Tiles::new(m, most_rows);
         let mut codes = unwritten::<i8>(m * width);
         let mut scales = unwritten::<f32>(m * blocks);
         let mut starts = unwritten::<i32>(m * blocks);
@@ -138,7 +144,7 @@ impl Int8Weights {
             quantise(cpu.set, numbers, &place);
         });
         let panels = self.n.div_ceil(PANEL);
-        let most = TILES_BYTES / (width * TILE);
+        let most = TILES_BYTES / (width * most_rows);
         tiles.sweep(panels, most, &cpu.threads, &|panel, range| {
             let w = self.stream[panel * self.pairs * PAIR..].as_ptr();
             // Lines of the next panel that each tile of this block asks for, per pair of blocks.
@@ -246,7 +252,7 @@ fn quantise(set: InstructionSet, x: &[f32], place: &RowPlace) {
         #[cfg(target_arch = "x86_64")]
         InstructionSet::Avx2 | InstructionSet::Avx512 => unsafe { narrow(x, place) },
         // SAFETY: as above.
-        InstructionSet::Portable => unsafe { body(x, place) },
+        _ => unsafe { body(x, place) },
     }
 }
 
@@ -278,9 +284,13 @@ fn run(set: InstructionSet, rows: usize, tile: &Tile) {
         }
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
-        InstructionSet::Avx2 | InstructionSet::Avx512 => unsafe { x86::avx2(tile, rows) },
+        InstructionSet::Avx2 | InstructionSet::Avx512 => match rows {
+            1 => unsafe { x86::avx2::<1>(tile) },
+            2 => unsafe { x86::avx2::<2>(tile) },
+            _ => unsafe { x86::avx2::<3>(tile) },
+        },
         // SAFETY: pointers cover the rows.
-        InstructionSet::Portable => unsafe { portable(tile, rows) },
+        _ => unsafe { portable(tile, rows) },
     }
 }
 
@@ -455,39 +465,42 @@ mod x86 {
         }
     }
 
-    /// Without VNNI: widened to 16 bits, multiplied and added in pairs, exactly.
+    /// Without VNNI: `|x| · sign(x)·w` in bytes, whose pairs stay below 2^15, then pairs of pairs; all sums are exact.
     #[target_feature(enable = "avx2,fma,f16c")]
-    pub(super) unsafe fn avx2(tile: &Tile, rows: usize) {
+    pub(super) unsafe fn avx2<const R: usize>(tile: &Tile) {
         // SAFETY: the caller's.
         unsafe {
-            for r in 0..rows {
-                let mut total = [_mm256_setzero_ps(); 2];
-                for b in 0..2 * tile.pairs {
-                    let start = _mm256_set1_epi32(*tile.starts.add(b * rows + r));
-                    let pair = tile.w.add(b / 2 * PAIR);
-                    // Pair sums of columns: four columns a register, two lanes each.
-                    let mut sums = [_mm256_setzero_si256(); 4];
-                    for g in 0..BLOCK / 4 {
-                        let x = tile.codes.add((b * rows + r) * BLOCK + g * 4);
-                        let x =
-                            _mm256_cvtepi8_epi16(_mm_set1_epi32(x.cast::<i32>().read_unaligned()));
-                        for (q, sum) in sums.iter_mut().enumerate() {
-                            let w = pair.add(b % 2 * CODES + g * 64 + q * 16);
-                            let w = _mm256_cvtepu8_epi16(_mm_loadu_si128(w.cast()));
-                            *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(w, x));
+            let (offset, ones) = (_mm256_set1_epi8(-128), _mm256_set1_epi16(1));
+            let mut total = [[_mm256_setzero_ps(); 2]; R];
+            for b in 0..2 * tile.pairs {
+                let pair = tile.w.add(b / 2 * PAIR);
+                let codes = tile.codes.add(b * R * BLOCK);
+                let mut sums = [[_mm256_setzero_si256(); 2]; R];
+                for g in 0..BLOCK / 4 {
+                    let line = pair.add(b % 2 * CODES + g * 64);
+                    let w = [line, line.add(32)]
+                        .map(|w| _mm256_xor_si256(_mm256_loadu_si256(w.cast()), offset));
+                    for (r, sums) in sums.iter_mut().enumerate() {
+                        let x = codes.add(r * BLOCK + g * 4);
+                        let x = _mm256_set1_epi32(x.cast::<i32>().read_unaligned());
+                        let size = _mm256_abs_epi8(x);
+                        for (sum, w) in sums.iter_mut().zip(w) {
+                            let pairs = _mm256_maddubs_epi16(size, _mm256_sign_epi8(w, x));
+                            *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(pairs, ones));
                         }
                     }
-                    let sx = _mm256_set1_ps(*tile.scales.add(b * rows + r));
-                    let line = pair.add(2 * CODES + b % 2 * 2 * PANEL);
-                    for (h, total) in total.iter_mut().enumerate() {
-                        // hadd interleaves the halves; a permutation puts the columns back in order.
-                        let pairs = _mm256_hadd_epi32(sums[2 * h], sums[2 * h + 1]);
-                        let ordered = _mm256_permute4x64_epi64::<0b11_01_10_00>(pairs);
-                        let sum = _mm256_cvtepi32_ps(_mm256_add_epi32(ordered, start));
+                }
+                let line = pair.add(2 * CODES + b % 2 * 2 * PANEL);
+                for (r, (total, sums)) in total.iter_mut().zip(sums).enumerate() {
+                    let sx = _mm256_set1_ps(*tile.scales.add(b * R + r));
+                    for (h, (total, sum)) in total.iter_mut().zip(sums).enumerate() {
                         let sw = _mm256_cvtph_ps(_mm_loadu_si128(line.add(16 * h).cast()));
-                        *total = _mm256_fmadd_ps(sum, _mm256_mul_ps(sw, sx), *total);
+                        let scale = _mm256_mul_ps(sw, sx);
+                        *total = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), scale, *total);
                     }
                 }
+            }
+            for (r, total) in total.iter().enumerate() {
                 let mut out = [0.0f32; PANEL];
                 _mm256_storeu_ps(out.as_mut_ptr(), total[0]);
                 _mm256_storeu_ps(out.as_mut_ptr().add(8), total[1]);
