@@ -23,6 +23,7 @@ pub fn config(shape: &str) -> Option<String> {
             1_000_000.0,
         ),
         "tiny" => ("LlamaForCausalLM", 64, 160, 2, 4, 2, 512, 10_000.0),
+        "mite" => ("LlamaForCausalLM", 32, 64, 1, 2, 1, 256, 10_000.0),
         _ => return None,
     };
     Some(format!(

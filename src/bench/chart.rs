@@ -84,7 +84,12 @@ pub fn svg(about: &str, models: &[Bars]) -> String {
     let second = first + PANEL + 96.0;
     let has_fitness = !fitness.is_empty();
     let height = if has_fitness { second } else { first } + PANEL + 56.0;
-    let mut out = head(height);
+    let mut out = head(
+        WIDTH,
+        height,
+        "Chat models on this machine",
+        "Bars of decoding speed over batch sizes, and of fitness as a conversation simulator, by model.",
+    );
     let _ = writeln!(
         out,
         r#"<text x="{LEFT}" y="26" class="strong" font-size="17" font-weight="600">Chat models on this machine</text>"#
@@ -125,16 +130,19 @@ pub fn svg(about: &str, models: &[Bars]) -> String {
     out
 }
 
-fn head(height: f64) -> String {
+/// How a picture begins: its size, what it is to those who cannot see it, and colours that follow the reader's ground.
+pub(super) fn head(width: f64, height: f64, title: &str, about: &str) -> String {
     format!(
-        r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH:.0} {height:.0}" width="{WIDTH:.0}" height="{height:.0}" role="img" font-family="system-ui, sans-serif" fill="#767676">
-<title>Chat models on this machine</title>
-<desc>Bars of decoding speed over batch sizes, and of fitness as a conversation simulator, by model.</desc>
+        r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0} {height:.0}" width="{width:.0}" height="{height:.0}" role="img" font-family="system-ui, sans-serif" fill="#767676">
+<title>{}</title>
+<desc>{}</desc>
 <style>
   text {{ fill: #4a4a4a }} .strong {{ fill: #1c1c1c }} .grid {{ stroke: #76767655 }}
   @media (prefers-color-scheme: dark) {{ text {{ fill: #b5b5b5 }} .strong {{ fill: #ededed }} }}
 </style>
-"##
+"##,
+        escape(title),
+        escape(about)
     )
 }
 
@@ -236,7 +244,7 @@ fn scale(most: f64) -> (f64, u32) {
     (step, ticks.unwrap_or(10))
 }
 
-fn short(value: f64) -> String {
+pub(super) fn short(value: f64) -> String {
     if value >= 10_000.0 {
         format!("{:.0}k", value / 1000.0)
     } else if value >= 10.0 || value.fract() == 0.0 {
@@ -246,17 +254,17 @@ fn short(value: f64) -> String {
     }
 }
 
-fn colour(place: usize) -> &'static str {
+pub(super) fn colour(place: usize) -> &'static str {
     COLOURS[place % COLOURS.len()]
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a handful of models")]
-fn count(n: usize) -> f64 {
+pub(super) fn count(n: usize) -> f64 {
     n as f64
 }
 
 /// Text as XML may hold it: markup escaped, characters that XML forbids left out.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -273,7 +281,7 @@ fn escape(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     fn bars(name: &str, rates: &[(usize, f64)], percent: Option<f64>) -> Bars {
@@ -285,7 +293,7 @@ mod tests {
     }
 
     /// Tags are balanced, attributes quoted, entities known: enough of XML for what is written here.
-    fn is_well_formed(svg: &str) -> Result<(), String> {
+    pub(in crate::bench) fn is_well_formed(svg: &str) -> Result<(), String> {
         let mut open: Vec<String> = Vec::new();
         let mut rest = svg;
         while let Some(at) = rest.find('<') {

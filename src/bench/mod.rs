@@ -2,6 +2,7 @@
 //! support conversation. Measures and counts; printing is the command line's.
 
 pub mod chart;
+pub mod curves;
 pub mod fitness;
 pub mod limit;
 pub mod machine;
