@@ -134,8 +134,8 @@ fn main() {
 /// Runs the series of a model, with a table each.
 fn measure(model: &Model, most: usize) -> Measured {
     println!(
-        "{}: conversations alive at once ({TURNS} turns of {REPLY_TOKENS} tokens, two agents with system prompts of {SYSTEM_TOKENS})",
-        model.shape
+        "{}: conversations alive at once ({} to {} turns of {REPLY_TOKENS} tokens, two agents with system prompts of {SYSTEM_TOKENS})",
+        model.shape, TURNS.0, TURNS.1
     );
     let alive = series::alive(model, most);
     turns_table("alive", &alive);
@@ -206,13 +206,12 @@ fn length_table(model: &Model, series: &Series) {
     }
 }
 
+/// What a chart shows of a shape: its points, and the series that they belong to.
+type Values = fn(&Measured) -> (Vec<(f64, f64)>, &Series);
+
 /// Three charts: measured lines of every shape, each with what it is compared with.
 fn panels(all: &[Measured]) -> Vec<Panel> {
-    let chart = |title: &str,
-                 x: &str,
-                 y: &str,
-                 other: &str,
-                 of: fn(&Measured) -> (Vec<(f64, f64)>, &Series)| {
+    let chart = |title: &str, x: &str, y: &str, other: &str, of: Values| {
         let curves = all.iter().enumerate().flat_map(|(place, m)| {
             let (points, series) = of(m);
             let curve = |name: String, is_reference, points| Curve {

@@ -15,8 +15,8 @@ use colloquy::rng::Stream;
 pub const SYSTEM_TOKENS: usize = 64;
 pub const REPLY_TOKENS: usize = 16;
 const FRAME_TOKENS: usize = 2;
-/// Turns of a conversation.
-pub const TURNS: usize = 6;
+/// Fewest and most turns of a conversation: different ones, so that beginnings and ends mix.
+pub const TURNS: (usize, usize) = (4, 8);
 /// Tokens that a turn adds to the long transcript: what its reader is given, and the reply.
 pub const LONG_TURN_TOKENS: usize = 64;
 /// Its longest.
@@ -198,7 +198,7 @@ fn ask(prompt: Vec<u32>, draw: Stream) -> GenerateRequest {
 
 /// A conversation's longest views.
 fn views() -> [usize; 2] {
-    [SYSTEM_TOKENS + TURNS * (REPLY_TOKENS + FRAME_TOKENS); 2]
+    [SYSTEM_TOKENS + TURNS.1 * (REPLY_TOKENS + FRAME_TOKENS); 2]
 }
 
 /// Pages that a conversation reserves: its views', one more each, and one.
@@ -218,7 +218,8 @@ async fn converse(engine: &Arc<Engine>, number: u64, vocab: usize) {
         .await
         .expect("the pool holds a conversation");
     let mut views = [0, 1].map(|i| ids(root.at(i), SYSTEM_TOKENS, vocab).collect::<Vec<_>>());
-    for turn in 0..TURNS {
+    let turns = TURNS.0 + root.below(2, TURNS.1 - TURNS.0 + 1);
+    for turn in 0..turns {
         let request = ask(views[turn % 2].clone(), root.at(100 + turn as u64));
         let reply = engine.generate(&session, request).await;
         let reply = reply.expect("random prompts are legal");

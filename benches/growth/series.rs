@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::load::{self, LONGEST, Model, Run};
 
 /// Runs of one point, of which the fastest counts: what disturbs only ever slows down.
-const REPEATS: usize = 5;
+const REPEATS: usize = 4;
 /// Conversations of a point at least, so that its time can be measured.
 const CONVERSATIONS: (usize, usize) = (256, 8);
 /// Conversations that wait for room in the third series; the largest pool holds so many times as many.
@@ -82,7 +82,7 @@ pub fn alive(model: &Model, most: usize) -> Series {
     let mut runs = Vec::new();
     let mut n = 1;
     while n <= most {
-        let rounds = (least / n).max(repeats(model).min(2));
+        let rounds = (least / n).max(if model.is_small() { 4 } else { 2 });
         runs.push((
             n,
             fastest(model, || load::conversations(model, n, rounds, n)),
@@ -137,7 +137,7 @@ fn line(points: impl Iterator<Item = (f64, f64)>) -> (f64, f64) {
 
 /// The same conversations against the pool they share; `alive` has what as many at once do that need not wait.
 pub fn pool(model: &Model, alive: &Series) -> Series {
-    let rounds = repeats(model).min(2);
+    let rounds = if model.is_small() { 8 } else { 1 };
     let sizes = [4, 8, 16, 32, WAITING, LARGEST];
     let runs = sizes.map(|room| {
         let run = fastest(model, || load::conversations(model, WAITING, rounds, room));
