@@ -1,6 +1,6 @@
 //! The engine: one thread that takes requests, runs steps and answers.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -127,6 +127,7 @@ impl Engine {
             options,
             stats: Arc::clone(&stats),
             opening: VecDeque::new(),
+            closing: BTreeSet::new(),
             next_order: 0,
         };
         let thread = std::thread::Builder::new()
@@ -331,6 +332,8 @@ struct Core {
     stats: Arc<EngineStats>,
     /// Sessions waiting for pages, in order.
     opening: VecDeque<Opening>,
+    /// Sessions that have ended since the last step.
+    closing: BTreeSet<SessionId>,
     next_order: u64,
 }
 
@@ -338,8 +341,8 @@ impl Core {
     fn run(mut self) {
         while self.open || !self.scheduler.is_idle() {
             self.receive();
+            self.close();
             self.admit();
-            self.scheduler.sweep(&mut self.memory, |_| false);
             self.scheduler.admit_branches(&mut self.memory);
             if !self.scheduler.is_idle() {
                 let started = Instant::now();
@@ -384,12 +387,7 @@ impl Core {
                 views,
                 reply,
             }),
-            Command::Close(id) => {
-                self.opening.retain(|opening| opening.id != id);
-                self.scheduler
-                    .sweep(&mut self.memory, |session| session == id);
-                self.memory.close(id);
-            }
+            Command::Close(id) => drop(self.closing.insert(id)),
             Command::Generate {
                 session,
                 request,
@@ -400,6 +398,21 @@ impl Core {
                 request,
                 reply,
             } => self.start_score(session, *request, reply),
+        }
+    }
+
+    /// Closes the sessions that have ended and drops what nobody waits for: one pass for all that arrived together.
+    fn close(&mut self) {
+        let closing = std::mem::take(&mut self.closing);
+        self.scheduler
+            .sweep(&mut self.memory, |session| closing.contains(&session));
+        if closing.is_empty() {
+            return;
+        }
+        self.opening
+            .retain(|opening| !closing.contains(&opening.id));
+        for id in closing {
+            self.memory.close(id);
         }
     }
 

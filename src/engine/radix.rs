@@ -222,16 +222,20 @@ impl RadixTree {
     }
 
     /// Forgets the leaf that was not used for the longest time and that nobody else holds. False when there is none.
+    ///
+    /// What somebody holds is in use: it goes behind all others, so that the next search does not meet it again.
     pub fn forget_one(&mut self, pool: &mut PagePool) -> bool {
-        let oldest = self
-            .leaves
-            .iter()
-            .map(|&(_, id)| id)
-            .find(|&id| pool.holders(self.node(id).page) == 1);
-        if let Some(id) = oldest {
-            self.remove(id, pool);
+        for _ in 0..self.leaves.len() {
+            let Some(&(_, id)) = self.leaves.first() else {
+                break;
+            };
+            if pool.holders(self.node(id).page) == 1 {
+                self.remove(id, pool);
+                return true;
+            }
+            self.touch(id);
         }
-        oldest.is_some()
+        false
     }
 
     /// Pages in the tree.
@@ -302,6 +306,31 @@ mod tests {
             tree.forget_one(&mut pool) && tree.forget_one(&mut pool) && !tree.forget_one(&mut pool)
         );
         assert_eq!((pool.free(), tree.is_empty()), (8, true));
+    }
+
+    #[test]
+    fn what_is_held_is_met_once_not_at_every_forgetting() {
+        let (mut tree, mut pool) = (RadixTree::default(), PagePool::new(256));
+        let held: Vec<PageId> = (0..100)
+            .flat_map(|text| store(&mut tree, &mut pool, &[text; PAGE_TOKENS]))
+            .collect();
+        for &page in &held {
+            pool.retain(page);
+        }
+        for text in 100..200 {
+            store(&mut tree, &mut pool, &[text; PAGE_TOKENS]);
+        }
+        let before = tree.clock;
+        for text in 100..200 {
+            assert!(tree.forget_one(&mut pool));
+            assert_eq!(tree.find(&[text; PAGE_TOKENS]).tokens(), 0, "oldest first");
+        }
+        assert_eq!(tree.clock - before, 100, "a touch for each that is held");
+        assert!(!tree.forget_one(&mut pool));
+        for page in held {
+            pool.release(page);
+        }
+        assert!(tree.forget_one(&mut pool));
     }
 
     proptest! {

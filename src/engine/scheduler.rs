@@ -33,6 +33,7 @@ pub(super) struct StepPlan {
 /// Running sequences in the order they are served: by session, so that the plan's first conversations finish first.
 #[derive(Default)]
 pub(super) struct Scheduler {
+    /// In order while a plan is in use; what starts between plans stands at the end until the next one.
     pub running: Vec<Sequence>,
     waiting_branches: VecDeque<Sequence>,
 }
@@ -52,11 +53,7 @@ impl Scheduler {
             Self::give_up(sequence, memory, out_of_pages());
             return;
         }
-        let key = |s: &Sequence| (s.session, s.order);
-        let at = self
-            .running
-            .partition_point(|other| key(other) <= key(&sequence));
-        self.running.insert(at, sequence);
+        self.running.push(sequence);
     }
 
     /// Starts branches that wait, in order, while there is room for them. Changes places in `running`, so never while a
@@ -72,14 +69,19 @@ impl Scheduler {
         }
     }
 
-    /// Takes sequences out of the batch: `places` are indices of `running`, ascending.
+    /// Takes sequences out of the batch: `places` are indices of `running`, ascending. One pass, however many they are.
     pub fn take(&mut self, places: &[usize], memory: &mut Memory) -> Vec<Sequence> {
-        let mut taken: Vec<Sequence> = places
-            .iter()
-            .rev()
-            .map(|&i| self.running.remove(i))
-            .collect();
-        taken.reverse();
+        let mut taken = Vec::with_capacity(places.len());
+        if let Some(&first) = places.first() {
+            let mut wanted = places.iter().peekable();
+            for (i, sequence) in (first..).zip(self.running.split_off(first)) {
+                if wanted.next_if_eq(&&i).is_some() {
+                    taken.push(sequence);
+                } else {
+                    self.running.push(sequence);
+                }
+            }
+        }
         for sequence in &taken {
             if matches!(sequence.work, Work::Branch { .. }) {
                 memory.end_branch(branch_pages(sequence));
@@ -120,6 +122,8 @@ impl Scheduler {
     pub fn plan(&mut self, budget: usize, memory: &mut Memory) -> StepPlan {
         let mut plan = StepPlan::default();
         let mut failed = Vec::new();
+        // Merges what has started since the last plan; all of it at once, for each insertion would move half of the others.
+        self.running.sort_by_key(|s| (s.session, s.order));
         let decodes = self.running.iter().filter(|s| s.remaining() == 1).count();
         let mut prompt_budget = budget.saturating_sub(decodes).max(PROMPT_FLOOR);
         for (i, sequence) in self.running.iter_mut().enumerate() {
@@ -185,4 +189,84 @@ fn out_of_pages() -> ChatError {
     ChatError::Stopped(
         "the page pool is exhausted although every session's worst case was reserved".into(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::sequence::Generation;
+    use crate::engine::{GenerateRequest, Sampling};
+    use crate::kernels::KvType;
+    use crate::model::{KvPool, ModelSpec};
+    use crate::rng::Stream;
+
+    fn memory() -> Memory {
+        let config = r#"{"architectures":["LlamaForCausalLM"],"vocab_size":64,"hidden_size":16,"intermediate_size":16,
+            "num_hidden_layers":1,"num_attention_heads":1,"num_key_value_heads":1,"hidden_act":"silu",
+            "max_position_embeddings":64,"rms_norm_eps":1e-5,"rope_theta":10000.0,"tie_word_embeddings":true}"#;
+        let spec = ModelSpec::from_config(config).unwrap();
+        Memory::new(KvPool::new(&spec, 32, KvType::F32), true)
+    }
+
+    /// A prompt of one token, which is the session's number.
+    fn sequence(session: u32, order: u64) -> Sequence {
+        let prompt = vec![session];
+        let request = GenerateRequest {
+            prompt: prompt.clone(),
+            max_new_tokens: 1,
+            sampling: Sampling::greedy(),
+            grammar: None,
+            stop: Vec::new(),
+            draw: Stream::root(0),
+        };
+        let (reply, _) = tokio::sync::oneshot::channel();
+        Sequence {
+            session: SessionId(session.into()),
+            order,
+            tokens: prompt,
+            computed: 0,
+            pages: Vec::new(),
+            logits_from: 0,
+            reused: 0,
+            work: Work::Generate(Box::new(Generation {
+                request,
+                constraint: None,
+                reply,
+            })),
+        }
+    }
+
+    #[test]
+    fn sessions_are_served_in_order_whenever_they_start() {
+        let (mut scheduler, mut memory) = (Scheduler::default(), memory());
+        for (order, session) in (0..).zip([5, 2, 9]) {
+            scheduler.add(sequence(session, order), &mut memory);
+        }
+        assert_eq!(scheduler.plan(512, &mut memory).tokens, [2, 5, 9]);
+        for (order, session) in (3..).zip([7, 2, 1]) {
+            scheduler.add(sequence(session, order), &mut memory);
+        }
+        let plan = scheduler.plan(512, &mut memory);
+        assert_eq!(plan.tokens, [1, 2, 2, 5, 7, 9]);
+        let orders: Vec<u64> = scheduler.running.iter().map(|s| s.order).collect();
+        assert_eq!(orders, [5, 1, 4, 0, 3, 2], "ties in the order of arrival");
+    }
+
+    #[test]
+    fn what_is_taken_out_leaves_the_others_in_order() {
+        let (mut scheduler, mut memory) = (Scheduler::default(), memory());
+        for session in 0..6 {
+            scheduler.add(sequence(session, session.into()), &mut memory);
+        }
+        let sessions = |all: &[Sequence]| all.iter().map(|s| s.session.0).collect::<Vec<_>>();
+        assert!(scheduler.take(&[], &mut memory).is_empty());
+        let taken = scheduler.take(&[1, 2, 5], &mut memory);
+        assert_eq!(sessions(&taken), [1, 2, 5]);
+        assert_eq!(sessions(&scheduler.running), [0, 3, 4]);
+        assert_eq!(
+            sessions(&scheduler.take(&[0, 1, 2], &mut memory)),
+            [0, 3, 4]
+        );
+        assert!(scheduler.is_idle());
+    }
 }
