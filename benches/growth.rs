@@ -28,7 +28,7 @@ use colloquy::kernels::InstructionSet;
 use serde_json::json;
 
 use load::{LONG_TURN_TOKENS, Model, REPLY_TOKENS, SYSTEM_TOKENS, TURNS};
-use series::{LARGEST, Series, WAITING};
+use series::{Series, WAITING};
 
 struct Options {
     shapes: Vec<String>,
@@ -257,7 +257,7 @@ fn panels(all: &[Measured]) -> Vec<Panel> {
         ),
         chart(
             &format!("Size of the pool, {WAITING} conversations"),
-            &format!("conversations that the pool holds ({LARGEST}: 16 times enough)"),
+            "conversations that the pool holds",
             "turns per second",
             "as many alive",
             |m| (turns(&m.pool), &m.pool),

@@ -180,7 +180,7 @@ pub fn start_engine(
         Arc::clone(&cpu),
     )?;
     let weight_bytes = decoder.weight_bytes();
-    let (step_bytes, kernels) = (decoder.step_bytes(), decoder.kernels());
+    let (step_bytes, kernels) = (decoder.step_bytes(), decoder.kernels(kv));
     let spare = budget.saturating_sub(weight_bytes as u64).max(least);
     let pool_tokens = usize::try_from(spare / per_token)
         .unwrap_or(POOL_TOKENS)

@@ -104,7 +104,14 @@ mod tests {
             ModelRef::parse("no-such-name"),
             repo("no-such-name", "main")
         );
-        for path in ["./x", "/no/such", "../x", "~/models/x", "a/b/c", "a\\b"] {
+        for path in [
+            "./x",
+            "/no/such",
+            "../no-such-folder",
+            "~/models/x",
+            "a/b/c",
+            "a\\b",
+        ] {
             assert_eq!(
                 ModelRef::parse(path),
                 Err(HubError::NoFolder { path: path.into() }),

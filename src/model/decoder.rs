@@ -221,7 +221,7 @@ impl Decoder {
 
     /// What computes each class of tensor, for people, in the order of a step.
     #[must_use]
-    pub fn kernels(&self) -> Vec<(&'static str, String)> {
+    pub fn kernels(&self, kv: KvType) -> Vec<(&'static str, String)> {
         let set = self.cpu.set;
         let mut linear: Vec<String> = self
             .layers
@@ -233,7 +233,10 @@ impl Decoder {
         linear.dedup();
         vec![
             ("linear", linear.join(" and ")),
-            ("attention", format!("f32 {}", set.f32_name())),
+            (
+                "attention",
+                format!("f32 ({} pages) {}", kv.name(), set.f32_name()),
+            ),
             ("norm, gate", format!("f32 {}", set.f32_name())),
             ("head", self.head.weights.kernel(set)),
         ]
