@@ -50,7 +50,7 @@ pub fn run(args: &DoctorArgs) -> Result<ExitCode, Failure> {
     if let Some(spec) = &spec {
         checks.push(model(spec).unwrap_or_else(|failure| Check::bad("model", failure)));
     }
-    checks.push(cuda());
+    checks.push(cuda(&environment));
     if let Some(spec) = &spec {
         checks.push(output(spec));
     }
@@ -263,8 +263,8 @@ fn model(spec: &RunSpec) -> Result<Check, Failure> {
     Ok(Check::good("model", text, facts))
 }
 
-fn cuda() -> Check {
-    let (library, version) = system::cuda_driver();
+fn cuda(environment: &Environment) -> Check {
+    let (library, version) = system::cuda_driver(environment);
     let facts = json!({ "library": library, "driver": version, "built_in": false });
     match (library, version) {
         (None, None) => Check::good(

@@ -1,6 +1,7 @@
 //! Row-wise pieces: RMS norm, gated activation. Sums run over sixteen lanes (element `i` in lane `i mod 16`) and a fixed tree.
 
-use super::lanes::{InstructionSet, Lanes, for_each_set};
+use super::InstructionSet;
+use super::lanes::{Lanes, for_each_set};
 
 /// `y = x / sqrt(mean(x²) + eps) · weight`, one row (Zhang and Sennrich 2019).
 ///

@@ -14,8 +14,8 @@ use half::bf16 as Half;
 use self::bf16::Bf16Weights;
 use self::f32::F32Weights;
 use self::int8::Int8Weights;
+use super::InstructionSet;
 use super::elementwise::{Activation, gate_into, norm_into};
-use super::lanes::InstructionSet;
 use super::{Cpu, Threads};
 
 /// A weight matrix of `n` outputs and `k` inputs, with its bias.

@@ -9,12 +9,13 @@ mod linear;
 mod ops;
 mod picks;
 pub(crate) mod select;
+mod sets;
 mod threads;
 
 pub use attention::{AttentionShape, KvType, MAX_HEAD_DIM, PAGE_TOKENS, RopeTable, Span};
 pub use buffer::Buffer;
 pub use elementwise::{Activation, exp_in_place};
-pub use lanes::InstructionSet;
 pub use linear::{Input, PackedLinear, Profile, Rows};
 pub use ops::{Attention, Before, Cpu, Embedding, Linear};
+pub use sets::InstructionSet;
 pub use threads::Threads;

@@ -3,7 +3,8 @@
 //! Sums run over sixteen lanes in f64 (element `i` in lane `i mod 16`) and a fixed tree, so they are the same on every
 //! instruction set.
 
-use super::lanes::{InstructionSet, for_each_set};
+use super::InstructionSet;
+use super::lanes::for_each_set;
 use super::picks::Picks;
 
 /// Numbers of a block; the largest of each of its sixteen lanes is remembered.

@@ -22,6 +22,9 @@ pub const HF_HUB_OFFLINE: &str = "HF_HUB_OFFLINE";
 /// Forbids colour.
 pub const NO_COLOR: &str = "NO_COLOR";
 
+/// Folders of libraries, as the system's loader reads it.
+pub const LD_LIBRARY_PATH: &str = "LD_LIBRARY_PATH";
+
 /// All of them, with what each is for.
 pub const ALL: &[(&str, &str)] = &[
     (COLLOQUY_MODEL, "the chat model, when --model is not given"),
@@ -36,6 +39,10 @@ pub const ALL: &[(&str, &str)] = &[
     (HF_ENDPOINT, "another hub than huggingface.co"),
     (HF_HUB_OFFLINE, "1 forbids the network"),
     (NO_COLOR, "anything forbids colour"),
+    (
+        LD_LIBRARY_PATH,
+        "folders where doctor looks for a CUDA driver",
+    ),
 ];
 
 /// The named variables as they were when the program began. A variable that is set but empty counts as not set.

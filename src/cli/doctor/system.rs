@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::settings::{Environment, env};
+
 /// Where the CUDA driver's library usually lies.
 const DRIVER_FOLDERS: &[&str] = &[
     "/usr/lib/x86_64-linux-gnu",
@@ -52,9 +54,9 @@ fn chosen(text: &str) -> Option<String> {
 }
 
 /// The CUDA driver's library, and the driver's version as its kernel module tells it.
-pub fn cuda_driver() -> (Option<PathBuf>, Option<String>) {
-    let searched = std::env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&searched)
+pub fn cuda_driver(environment: &Environment) -> (Option<PathBuf>, Option<String>) {
+    let searched = environment.get(env::LD_LIBRARY_PATH).unwrap_or_default();
+    let folders = std::env::split_paths(searched)
         .filter(|folder| folder.is_absolute())
         .chain(DRIVER_FOLDERS.iter().map(PathBuf::from));
     let library = find_driver(folders);

@@ -1,6 +1,7 @@
 //! Query rows of one kv head against its pages: the part that computes.
 
-use super::super::lanes::{InstructionSet, Lanes};
+use super::super::InstructionSet;
+use super::super::lanes::Lanes;
 use super::super::linear::with_rows;
 use super::element::Element;
 use super::{AttentionShape, MAX_HEAD_DIM, PAGE_TOKENS};

@@ -9,8 +9,9 @@
 
 use half::bf16;
 
+use super::super::InstructionSet;
 use super::super::buffer::Buffer;
-use super::super::lanes::{InstructionSet, Lanes, for_each_set};
+use super::super::lanes::{Lanes, for_each_set};
 use super::f32::{finish, offset};
 #[cfg(target_arch = "x86_64")]
 use super::{AHEAD_ROWS, unroll, with_rows};

@@ -3,8 +3,9 @@
 //! Panels of 32 output columns, `[panel][k][32]`, stored as f32 or bf16 (widened exactly). An output is one chain of fused
 //! multiply-adds over k in ascending order, from zero.
 
+use super::super::InstructionSet;
 use super::super::buffer::Buffer;
-use super::super::lanes::{InstructionSet, Lanes, for_each_set};
+use super::super::lanes::{Lanes, for_each_set};
 use super::{
     AHEAD_ROWS, Cpu, Input, Output, Rows, TILES_BYTES, Target, Tiles, unwritten, with_rows,
 };

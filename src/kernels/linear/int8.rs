@@ -11,8 +11,8 @@
 
 use half::f16;
 
+use super::super::InstructionSet;
 use super::super::buffer::Buffer;
-use super::super::lanes::InstructionSet;
 use super::f32::offset;
 #[cfg(target_arch = "x86_64")]
 use super::{AHEAD_ROWS, unroll, with_rows};
