@@ -16,6 +16,7 @@ use self::f32::F32Weights;
 use self::int8::Int8Weights;
 use super::InstructionSet;
 use super::elementwise::{Activation, gate_into, norm_into};
+use super::lanes::Lanes;
 use super::{Cpu, Threads};
 
 /// A weight matrix of `n` outputs and `k` inputs, with its bias.
@@ -160,6 +161,60 @@ struct Target<'a> {
     bias: Option<&'a [f32]>,
     /// `m × n`, added to the result last.
     residual: Option<&'a [f32]>,
+}
+
+impl Target<'_> {
+    /// The place of the rows from `row` on in the columns from `column` on, of which a panel has `panel`.
+    fn place(&self, y: &Output, row: usize, column: usize, panel: usize) -> Place {
+        let at = row * self.n + column;
+        let null = std::ptr::null();
+        Place {
+            y: y.at(at),
+            n: self.n,
+            columns: panel.min(self.n - column),
+            bias: self.bias.map_or(null, |bias| bias[column..].as_ptr()),
+            residual: self.residual.map_or(null, |r| r[at..].as_ptr()),
+        }
+    }
+}
+
+/// Where the results of one tile go.
+struct Place {
+    y: *mut f32,
+    n: usize,
+    /// Columns that exist.
+    columns: usize,
+    /// Or null.
+    bias: *const f32,
+    /// Laid out as `y`, or null.
+    residual: *const f32,
+}
+
+impl Place {
+    /// Adds bias and residual to a row's columns, sixteen a vector, and stores those that exist.
+    ///
+    /// # Safety
+    /// As for [`Lanes`]; the row is one of the tile's.
+    #[inline(always)]
+    unsafe fn finish<V: Lanes, const C: usize>(&self, row: usize, sums: [V; C]) {
+        // SAFETY: the row's own columns; bias and residual hold as many.
+        unsafe {
+            for (c, sum) in sums.into_iter().enumerate() {
+                let lanes = self.columns.saturating_sub(16 * c).min(16);
+                if lanes == 0 {
+                    continue;
+                }
+                let (at, mut sum) = (row * self.n + 16 * c, sum);
+                if !self.bias.is_null() {
+                    sum = sum.add(V::load_n(self.bias.add(16 * c), lanes));
+                }
+                if !self.residual.is_null() {
+                    sum = V::load_n(self.residual.add(at), lanes).add(sum);
+                }
+                sum.store_n(self.y.add(at), lanes);
+            }
+        }
+    }
 }
 
 impl PackedLinear {

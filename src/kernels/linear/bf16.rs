@@ -12,10 +12,9 @@ use half::bf16;
 use super::super::InstructionSet;
 use super::super::buffer::Buffer;
 use super::super::lanes::{Lanes, for_each_set};
-use super::f32::{finish, offset};
 #[cfg(target_arch = "x86_64")]
 use super::{AHEAD_ROWS, unroll, with_rows};
-use super::{Cpu, Input, Output, Rows, TILES_BYTES, Target, Tiles, unwritten};
+use super::{Cpu, Input, Output, Place, Rows, TILES_BYTES, Target, Tiles, unwritten};
 
 const PANEL: usize = 32;
 /// Rows of a register tile.
@@ -90,19 +89,10 @@ impl Bf16Weights {
             let ahead = (2 * self.pairs).div_ceil(range.len()).div_ceil(self.pairs);
             for (i, t) in range.enumerate() {
                 let (first, rows) = tiles.at(t);
-                let at = first * self.n + panel * PANEL;
                 let tile = Tile {
                     x: x.at(first * self.pairs),
                     pairs: self.pairs,
-                    y: y.at(at),
-                    n: target.n,
-                    columns: PANEL.min(self.n - panel * PANEL),
-                    bias: target
-                        .bias
-                        .map_or(std::ptr::null(), |bias| bias[panel * PANEL..].as_ptr()),
-                    residual: target
-                        .residual
-                        .map_or(std::ptr::null(), |r| r[at..].as_ptr()),
+                    place: target.place(y, first, panel * PANEL, PANEL),
                     next: w
                         .wrapping_add(self.pairs * PANEL * 2 + i * ahead * self.pairs * 32)
                         .cast(),
@@ -118,13 +108,7 @@ impl Bf16Weights {
 struct Tile {
     x: *const u32,
     pairs: usize,
-    y: *mut f32,
-    n: usize,
-    columns: usize,
-    /// Or null.
-    bias: *const f32,
-    /// Laid out as `y`, or null.
-    residual: *const f32,
+    place: Place,
     /// What to ask memory for, and how many lines of it per pair.
     next: *const u8,
     ahead: usize,
@@ -179,13 +163,7 @@ unsafe fn rows_of<V: Lanes>(rows: usize, w: *const u16, tile: &Tile) {
                     *acc = even.mul_add(w_even, *acc).flush();
                 }
             }
-            finish(
-                &acc,
-                tile.y.add(r * tile.n),
-                tile.columns,
-                tile.bias,
-                offset(tile.residual, r * tile.n),
-            );
+            tile.place.finish(r, acc);
         }
     }
 }
@@ -193,7 +171,7 @@ unsafe fn rows_of<V: Lanes>(rows: usize, w: *const u16, tile: &Tile) {
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::super::super::lanes::Avx512;
-    use super::{AHEAD_ROWS, PANEL, Tile, finish, offset, unroll};
+    use super::{AHEAD_ROWS, PANEL, Tile, unroll};
     #[cfg_attr(
         not(test),
         expect(
@@ -235,13 +213,7 @@ mod x86 {
             }
             unroll!(R, r, {
                 let acc = [Avx512(acc[r][0]), Avx512(acc[r][1])];
-                finish(
-                    &acc,
-                    tile.y.add(r * tile.n),
-                    tile.columns,
-                    tile.bias,
-                    offset(tile.residual, r * tile.n),
-                );
+                tile.place.finish(r, acc);
             });
         }
     }

@@ -7,7 +7,7 @@ use super::super::InstructionSet;
 use super::super::buffer::Buffer;
 use super::super::lanes::{Lanes, for_each_set};
 use super::{
-    AHEAD_ROWS, Cpu, Input, Output, Rows, TILES_BYTES, Target, Tiles, unwritten, with_rows,
+    AHEAD_ROWS, Cpu, Input, Output, Place, Rows, TILES_BYTES, Target, Tiles, unwritten, with_rows,
 };
 
 const PANEL: usize = 32;
@@ -100,23 +100,13 @@ impl F32Weights {
         let panels = self.n.div_ceil(PANEL);
         let most = TILES_BYTES / (k * 4 * tile_rows(cpu.set));
         tiles.sweep(panels, most, &cpu.threads, &|panel, range| {
-            let columns = PANEL.min(self.n - panel * PANEL);
             let part = range.len();
             for (i, t) in range.enumerate() {
                 let (first, rows) = tiles.at(t);
-                let at = first * self.n + panel * PANEL;
                 let tile = Tile {
                     x: x.at(first * k),
                     k,
-                    y: y.at(at),
-                    n: target.n,
-                    columns,
-                    bias: target
-                        .bias
-                        .map_or(std::ptr::null(), |bias| bias[panel * PANEL..].as_ptr()),
-                    residual: target
-                        .residual
-                        .map_or(std::ptr::null(), |r| r[at..].as_ptr()),
+                    place: target.place(y, first, panel * PANEL, PANEL),
                     first_line: i * k,
                     line_scale: (1 << 16) / part,
                 };
@@ -149,13 +139,7 @@ fn tile_rows(set: InstructionSet) -> usize {
 struct Tile {
     x: *const f32,
     k: usize,
-    y: *mut f32,
-    n: usize,
-    columns: usize,
-    /// Or null.
-    bias: *const f32,
-    /// Laid out as `y`, or null.
-    residual: *const f32,
+    place: Place,
     /// This tile's share of asking for the next panel: its first line, in `1 / tiles` lines, and `2^16 / tiles`.
     first_line: usize,
     line_scale: usize,
@@ -210,47 +194,7 @@ unsafe fn rows_of<V: Lanes, const R: usize>(
             }
         }
         for (r, acc) in acc.iter().enumerate() {
-            finish(
-                acc,
-                tile.y.add(r * tile.n),
-                tile.columns,
-                tile.bias,
-                offset(tile.residual, r * tile.n),
-            );
-        }
-    }
-}
-
-/// `p + by`, or null.
-#[inline(always)]
-pub(super) fn offset(p: *const f32, by: usize) -> *const f32 {
-    if p.is_null() { p } else { p.wrapping_add(by) }
-}
-
-/// Adds bias and residual to 32 columns and stores those that exist.
-#[inline(always)]
-pub(super) unsafe fn finish<V: Lanes>(
-    acc: &[V; 2],
-    y: *mut f32,
-    columns: usize,
-    bias: *const f32,
-    residual: *const f32,
-) {
-    // SAFETY: the row's own columns; bias and residual hold as many.
-    unsafe {
-        for (h, acc) in acc.iter().enumerate() {
-            let lanes = columns.saturating_sub(16 * h).min(16);
-            if lanes == 0 {
-                continue;
-            }
-            let mut acc = *acc;
-            if !bias.is_null() {
-                acc = acc.add(V::load_n(bias.add(16 * h), lanes));
-            }
-            if !residual.is_null() {
-                acc = V::load_n(residual.add(16 * h), lanes).add(acc);
-            }
-            acc.store_n(y.add(16 * h), lanes);
+            tile.place.finish(r, *acc);
         }
     }
 }

@@ -13,10 +13,10 @@ use half::f16;
 
 use super::super::InstructionSet;
 use super::super::buffer::Buffer;
-use super::f32::offset;
+use super::super::lanes::{Lanes, Portable};
 #[cfg(target_arch = "x86_64")]
 use super::{AHEAD_ROWS, unroll, with_rows};
-use super::{Cpu, Input, Output, Rows, TILES_BYTES, Target, Tiles, unwritten};
+use super::{Cpu, Input, Output, Place, Rows, TILES_BYTES, Target, Tiles, unwritten};
 
 /// Values that share a scale.
 const BLOCK: usize = 32;
@@ -151,22 +151,13 @@ impl Int8Weights {
             let ahead = PAIR_LINES.div_ceil(range.len());
             for (i, t) in range.enumerate() {
                 let (first, rows) = tiles.at(t);
-                let at = first * self.n + panel * PANEL;
                 let tile = Tile {
                     w,
                     pairs: self.pairs,
                     codes: x.codes.at(first * width),
                     scales: x.scales.at(first * blocks),
                     starts: x.starts.at(first * blocks),
-                    y: y.at(at),
-                    n: target.n,
-                    columns: PANEL.min(self.n - panel * PANEL),
-                    bias: target
-                        .bias
-                        .map_or(std::ptr::null(), |bias| bias[panel * PANEL..].as_ptr()),
-                    residual: target
-                        .residual
-                        .map_or(std::ptr::null(), |r| r[at..].as_ptr()),
+                    place: target.place(y, first, panel * PANEL, PANEL),
                     next: w.wrapping_add((self.pairs * PAIR_LINES + i * ahead * self.pairs) * 64),
                     ahead: if i * ahead < PAIR_LINES { ahead } else { 0 },
                 };
@@ -263,13 +254,7 @@ struct Tile {
     codes: *const i8,
     scales: *const f32,
     starts: *const i32,
-    y: *mut f32,
-    n: usize,
-    columns: usize,
-    /// Or null.
-    bias: *const f32,
-    /// Laid out as `y`, or null.
-    residual: *const f32,
+    place: Place,
     /// What to ask memory for, and how many lines of it per pair of blocks.
     next: *const u8,
     ahead: usize,
@@ -320,35 +305,15 @@ unsafe fn portable(tile: &Tile, rows: usize) {
                     *total = sum.mul_add(sw * sx, *total);
                 }
             }
-            finish(tile, r, &total);
-        }
-    }
-}
-
-/// Adds bias and residual and stores a row's columns.
-#[inline(always)]
-unsafe fn finish(tile: &Tile, row: usize, total: &[f32; PANEL]) {
-    // SAFETY: the row's own columns.
-    unsafe {
-        let residual = offset(tile.residual, row * tile.n);
-        for (c, &total) in total.iter().enumerate().take(tile.columns) {
-            let mut total = total;
-            if !tile.bias.is_null() {
-                total += *tile.bias.add(c);
-            }
-            if !residual.is_null() {
-                total += *residual.add(c);
-            }
-            *tile.y.add(row * tile.n + c) = total;
+            tile.place.finish(r, [Portable::load(total.as_ptr())]);
         }
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::{
-        AHEAD_ROWS, BLOCK, CODES, PAIR, PANEL, RowPlace, TINY, Tile, finish, offset, unroll,
-    };
+    use super::super::super::lanes::{Avx512, Lanes, Portable};
+    use super::{AHEAD_ROWS, BLOCK, CODES, PAIR, PANEL, RowPlace, TINY, Tile, unroll};
     #[cfg_attr(
         not(test),
         expect(
@@ -404,17 +369,8 @@ mod x86 {
                 });
                 pair = pair.add(PAIR);
             }
-            let mask = u16::MAX >> (PANEL - tile.columns);
             unroll!(R, r, {
-                let mut sum = total[r];
-                if !tile.bias.is_null() {
-                    sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(mask, tile.bias));
-                }
-                if !tile.residual.is_null() {
-                    let residual = offset(tile.residual, r * tile.n);
-                    sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(mask, residual));
-                }
-                _mm512_mask_storeu_ps(tile.y.add(r * tile.n), mask, sum);
+                tile.place.finish(r, [Avx512(total[r])]);
             });
         }
     }
@@ -504,7 +460,7 @@ mod x86 {
                 let mut out = [0.0f32; PANEL];
                 _mm256_storeu_ps(out.as_mut_ptr(), total[0]);
                 _mm256_storeu_ps(out.as_mut_ptr().add(8), total[1]);
-                finish(tile, r, &out);
+                tile.place.finish(r, [Portable::load(out.as_ptr())]);
             }
         }
     }
