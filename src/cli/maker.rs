@@ -130,7 +130,7 @@ fn sort_out(error: PipelineError) -> MakeError {
             return MakeError::fatal(error);
         }
         PipelineError::Chat { source, .. } => match source {
-            ChatError::Context { .. } => "context",
+            ChatError::Context { .. } | ChatError::Room { .. } => "context",
             ChatError::Template(_) => "template",
             ChatError::Grammar(_) => "grammar",
             ChatError::Numeric(_) => "numeric",

@@ -49,6 +49,15 @@ pub enum ChatError {
         new_tokens: usize,
         context_tokens: usize,
     },
+    /// The view has outgrown what its conversation reserved: the other side's words take more tokens than was thought.
+    #[error(
+        "the prompt has {prompt_tokens} tokens; with {new_tokens} new ones it exceeds the {reserved_tokens} that its conversation reserved"
+    )]
+    Room {
+        prompt_tokens: usize,
+        new_tokens: usize,
+        reserved_tokens: usize,
+    },
     /// The session would never fit the pool.
     #[error(
         "a conversation needs up to {needed_tokens} tokens of cache, the pool holds {pool_tokens}"

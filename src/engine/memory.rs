@@ -101,11 +101,14 @@ impl Memory {
         pages + (pages / 7 + 1).min(64)
     }
 
-    /// Reserves pages; false when they are not to be had now.
-    pub fn open(&mut self, id: SessionId, pages: usize, views: usize) -> bool {
-        if self.reserved + pages > self.reservable() {
-            return false;
-        }
+    /// Whether so many pages can be reserved now.
+    pub fn fits(&self, pages: usize) -> bool {
+        self.reserved + pages <= self.reservable()
+    }
+
+    /// Reserves pages, which must fit.
+    pub fn open(&mut self, id: SessionId, pages: usize, views: usize) {
+        debug_assert!(self.fits(pages), "asked before");
         self.reserved += pages;
         self.sessions.insert(
             id,
@@ -115,7 +118,6 @@ impl Memory {
                 held: Vec::new(),
             },
         );
-        true
     }
 
     pub fn close(&mut self, id: SessionId) {

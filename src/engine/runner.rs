@@ -8,7 +8,7 @@ use candle_core::{CpuStorage, Storage};
 use toktrie::SimpleVob;
 
 use super::constraint::Constraint;
-use super::core::Vocabulary;
+use super::lane::Vocabulary;
 use super::sampler::{SampleError, log_probability, sample};
 use super::scheduler::{Part, StepPlan};
 use super::sequence::{Generation, Sequence, Work};

@@ -172,7 +172,7 @@ impl<'a> Talk<'a> {
         match self.exchange_turns(session).await {
             Err(PipelineError::Chat {
                 key,
-                source: source @ ChatError::Context { .. },
+                source: source @ (ChatError::Context { .. } | ChatError::Room { .. }),
             }) => Ok(Ended::Full(format!("{key}: {source}"))),
             result => result,
         }

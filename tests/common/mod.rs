@@ -9,7 +9,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use colloquy::engine::{Engine, EngineOptions, ModelRunner, Vocabulary};
+use colloquy::engine::{Engine, EngineOptions, EngineParts, EngineSet, ModelRunner, Vocabulary};
 use colloquy::kernels::{Cpu, InstructionSet, KvType, Profile, Threads};
 use colloquy::model::{Decoder, KvPool, ModelSpec, Weights};
 
@@ -49,8 +49,13 @@ impl Default for Setup {
     }
 }
 
-/// An engine over a fixture's weights, its description changed by `change`.
-pub fn engine_with(name: &str, setup: Setup, change: impl FnOnce(&mut ModelSpec)) -> Arc<Engine> {
+/// A fixture's weights, its description changed by `change`, ready to run on `cpu`.
+pub fn parts_with(
+    name: &str,
+    setup: Setup,
+    cpu: &Arc<Cpu>,
+    change: impl FnOnce(&mut ModelSpec),
+) -> EngineParts {
     let mut spec = spec(name);
     change(&mut spec);
     let mut files: Vec<PathBuf> = std::fs::read_dir(fixture(name))
@@ -59,10 +64,6 @@ pub fn engine_with(name: &str, setup: Setup, change: impl FnOnce(&mut ModelSpec)
         .filter(|path| path.extension().is_some_and(|e| e == "safetensors"))
         .collect();
     files.sort();
-    let cpu = Arc::new(Cpu {
-        threads: Threads::new(setup.threads),
-        set: setup.set,
-    });
     let positions = spec.max_positions;
     let pool = KvPool::new(&spec, setup.pages, setup.kv);
     let vocabulary = Vocabulary {
@@ -79,7 +80,7 @@ pub fn engine_with(name: &str, setup: Setup, change: impl FnOnce(&mut ModelSpec)
         &Weights::open(&files).unwrap(),
         positions,
         setup.profile,
-        Arc::clone(&cpu),
+        Arc::clone(cpu),
     )
     .unwrap();
     let options = EngineOptions {
@@ -87,7 +88,38 @@ pub fn engine_with(name: &str, setup: Setup, change: impl FnOnce(&mut ModelSpec)
         context_tokens: positions,
         reuse: setup.reuse,
     };
-    Engine::start(ModelRunner { decoder, cpu }, pool, vocabulary, options).unwrap()
+    let runner = ModelRunner {
+        decoder,
+        cpu: Arc::clone(cpu),
+    };
+    EngineParts {
+        runner,
+        pool,
+        vocabulary,
+        options,
+    }
+}
+
+pub fn cpu(setup: Setup) -> Arc<Cpu> {
+    Arc::new(Cpu {
+        threads: Threads::new(setup.threads),
+        set: setup.set,
+    })
+}
+
+/// An engine over a fixture's weights, its description changed by `change`.
+pub fn engine_with(name: &str, setup: Setup, change: impl FnOnce(&mut ModelSpec)) -> Arc<Engine> {
+    let parts = parts_with(name, setup, &cpu(setup), change);
+    EngineSet::start(vec![parts]).unwrap().remove(0)
+}
+
+/// Several fixtures that run together on the first one's threads.
+pub fn engines(models: &[(&str, Setup)]) -> Vec<Arc<Engine>> {
+    let cpu = cpu(models[0].1);
+    let parts = models
+        .iter()
+        .map(|(name, setup)| parts_with(name, *setup, &cpu, |_| {}));
+    EngineSet::start(parts.collect()).unwrap()
 }
 
 pub fn engine(name: &str, setup: Setup) -> Arc<Engine> {
