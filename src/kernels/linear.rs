@@ -4,14 +4,18 @@
 //! instruction set: the numeric contract. What a profile's chain is, its own file says.
 
 mod bf16;
+mod blocks;
 mod f32;
+mod format;
 mod int8;
 
 use std::mem::MaybeUninit;
 
 use half::bf16 as Half;
+use half::slice::HalfFloatSliceExt;
 
 use self::bf16::Bf16Weights;
+pub use self::blocks::{BlockKind, BlocksError};
 use self::f32::F32Weights;
 use self::int8::Int8Weights;
 use super::InstructionSet;
@@ -56,26 +60,75 @@ impl Profile {
     }
 }
 
-/// One block of rows of a weight matrix as stored: `rows × k`, row-major.
+/// Some rows of a weight matrix as stored: `rows × k`, row-major.
 #[derive(Clone, Copy)]
 pub enum Rows<'a> {
     F32(&'a [f32]),
     Bf16(&'a [Half]),
+    /// Blocks of a GGUF file.
+    Blocks {
+        kind: BlockKind,
+        bytes: &'a [u8],
+    },
 }
 
-impl Rows<'_> {
-    /// Number `i` in f32.
-    fn at(&self, i: usize) -> f32 {
-        match self {
-            Self::F32(rows) => rows[i],
-            Self::Bf16(rows) => rows[i].to_f32(),
+impl<'a> Rows<'a> {
+    /// Rows of `k` numbers in blocks.
+    ///
+    /// # Errors
+    /// When rows are not whole blocks, or the bytes not whole rows.
+    pub fn blocks(kind: BlockKind, bytes: &'a [u8], k: usize) -> Result<Self, BlocksError> {
+        let row = kind.row_bytes(k)?;
+        if !bytes.len().is_multiple_of(row) {
+            let bytes = bytes.len();
+            return Err(BlocksError::Bytes {
+                kind,
+                k,
+                bytes,
+                row,
+            });
         }
+        Ok(Self::Blocks { kind, bytes })
     }
 
-    fn len(&self) -> usize {
+    /// How many rows of `k` numbers it has.
+    ///
+    /// # Panics
+    /// When it is not a whole number of them.
+    fn count(&self, k: usize) -> usize {
+        let (len, row) = match self {
+            Self::F32(rows) => (rows.len(), k),
+            Self::Bf16(rows) => (rows.len(), k),
+            Self::Blocks { kind, bytes } => {
+                let row = kind.row_bytes(k).expect("rows of whole blocks");
+                (bytes.len(), row)
+            }
+        };
+        assert!(len.is_multiple_of(row), "whole rows of {k}");
+        len / row
+    }
+
+    /// Row `i` in f32: itself, or made in `scratch` (`k` numbers).
+    fn row<'b>(&'b self, i: usize, k: usize, scratch: &'b mut [f32]) -> &'b [f32] {
         match self {
-            Self::F32(rows) => rows.len(),
-            Self::Bf16(rows) => rows.len(),
+            Self::F32(rows) => return &rows[i * k..(i + 1) * k],
+            Self::Bf16(rows) => rows[i * k..(i + 1) * k].convert_to_f32_slice(scratch),
+            Self::Blocks { kind, bytes } => {
+                let row = bytes.len() / self.count(k);
+                blocks::numbers(*kind, &bytes[i * row..(i + 1) * row], scratch);
+            }
+        }
+        scratch
+    }
+}
+
+/// Calls `sink` with the number and the numbers of every row of all parts, one below the other.
+fn each_row(parts: &[Rows<'_>], k: usize, mut sink: impl FnMut(usize, &[f32])) {
+    let (mut row, mut scratch) = (0, vec![0.0; k]);
+    for part in parts {
+        for i in 0..part.count(k) {
+            sink(row, part.row(i, k, &mut scratch));
+            row += 1;
         }
     }
 }
@@ -218,26 +271,21 @@ impl Place {
 }
 
 impl PackedLinear {
-    /// Packs row blocks (for example q, k and v) one below the other. In profile `f32`, stored as bf16 when every block is
-    /// bf16.
+    /// Packs parts (for example q, k and v) one below the other. In profile `f32`, stored as bf16 when every part is bf16.
     ///
     /// # Panics
-    /// When a block is not a whole number of rows of length `k`, or the bias is not one number a row.
+    /// When a part is not a whole number of rows of length `k`, or the bias is not one number a row.
     #[must_use]
-    pub fn pack(blocks: &[Rows<'_>], k: usize, bias: Option<Vec<f32>>, profile: Profile) -> Self {
-        let n: usize = blocks.iter().map(|block| block.len() / k).sum();
-        assert!(
-            blocks.iter().all(|block| block.len() % k == 0),
-            "whole rows"
-        );
+    pub fn pack(parts: &[Rows<'_>], k: usize, bias: Option<Vec<f32>>, profile: Profile) -> Self {
+        let n: usize = parts.iter().map(|part| part.count(k)).sum();
         assert!(
             bias.as_ref().is_none_or(|bias| bias.len() == n),
             "one bias a row"
         );
         let weights = match profile {
-            Profile::F32 => Weights::F32(F32Weights::pack(blocks, k)),
-            Profile::Bf16 => Weights::Bf16(Bf16Weights::pack(blocks, k)),
-            Profile::Int8 => Weights::Int8(Int8Weights::pack(blocks, k)),
+            Profile::F32 => Weights::F32(F32Weights::pack(parts, n, k)),
+            Profile::Bf16 => Weights::Bf16(Bf16Weights::pack(parts, n, k)),
+            Profile::Int8 => Weights::Int8(Int8Weights::pack(parts, n, k)),
         };
         Self {
             n,
@@ -437,5 +485,7 @@ macro_rules! with_rows {
 }
 pub(super) use with_rows;
 
+#[cfg(test)]
+mod block_tests;
 #[cfg(test)]
 mod tests;

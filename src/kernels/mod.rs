@@ -15,7 +15,7 @@ mod threads;
 pub use attention::{AttentionShape, KvType, MAX_HEAD_DIM, PAGE_TOKENS, RopeTable, Span};
 pub use buffer::Buffer;
 pub use elementwise::{Activation, exp_in_place};
-pub use linear::{Input, PackedLinear, Profile, Rows};
+pub use linear::{BlockKind, BlocksError, Input, PackedLinear, Profile, Rows};
 pub use ops::{Attention, Before, Cpu, Embedding, Linear};
 pub use sets::InstructionSet;
 pub use threads::Threads;

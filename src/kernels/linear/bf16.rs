@@ -14,7 +14,7 @@ use super::super::buffer::Buffer;
 use super::super::lanes::{Lanes, for_each_set};
 #[cfg(target_arch = "x86_64")]
 use super::{AHEAD_ROWS, unroll, with_rows};
-use super::{Cpu, Input, Output, Place, Rows, TILES_BYTES, Target, Tiles, unwritten};
+use super::{Cpu, Input, Output, Place, Rows, TILES_BYTES, Target, Tiles, each_row, unwritten};
 
 const PANEL: usize = 32;
 /// Rows of a register tile.
@@ -35,20 +35,15 @@ fn round(x: f32) -> u16 {
 }
 
 impl Bf16Weights {
-    pub(super) fn pack(blocks: &[Rows<'_>], k: usize) -> Self {
-        let n: usize = blocks.iter().map(|block| block.len() / k).sum();
+    pub(super) fn pack(parts: &[Rows<'_>], n: usize, k: usize) -> Self {
         let pairs = k.div_ceil(2);
         let mut panels = Buffer::<u16>::zeroed(n.div_ceil(PANEL) * pairs * PANEL * 2);
-        let mut row = 0;
-        for block in blocks {
-            for i in 0..block.len() / k {
-                let base = (row / PANEL) * pairs * PANEL * 2 + (row % PANEL) * 2;
-                for j in 0..k {
-                    panels[base + (j / 2) * PANEL * 2 + j % 2] = round(block.at(i * k + j));
-                }
-                row += 1;
+        each_row(parts, k, |row, numbers| {
+            let base = (row / PANEL) * pairs * PANEL * 2 + (row % PANEL) * 2;
+            for (j, number) in numbers.iter().enumerate() {
+                panels[base + (j / 2) * PANEL * 2 + j % 2] = round(*number);
             }
-        }
+        });
         Self {
             n,
             k,

@@ -7,7 +7,8 @@ use super::super::InstructionSet;
 use super::super::buffer::Buffer;
 use super::super::lanes::{Lanes, for_each_set};
 use super::{
-    AHEAD_ROWS, Cpu, Input, Output, Place, Rows, TILES_BYTES, Target, Tiles, unwritten, with_rows,
+    AHEAD_ROWS, Cpu, Input, Output, Place, Rows, TILES_BYTES, Target, Tiles, each_row, unwritten,
+    with_rows,
 };
 
 const PANEL: usize = 32;
@@ -24,33 +25,24 @@ enum Panels {
 }
 
 impl F32Weights {
-    pub(super) fn pack(blocks: &[Rows<'_>], k: usize) -> Self {
-        let n: usize = blocks.iter().map(|block| block.len() / k).sum();
+    pub(super) fn pack(parts: &[Rows<'_>], n: usize, k: usize) -> Self {
         let size = n.div_ceil(PANEL) * k * PANEL;
         let place = |row: usize, j: usize| ((row / PANEL) * k + j) * PANEL + row % PANEL;
-        let mut row = 0;
-        let panels = if blocks.iter().all(|block| matches!(block, Rows::Bf16(_))) {
+        let panels = if parts.iter().all(|part| matches!(part, Rows::Bf16(_))) {
             let mut out = Buffer::<u16>::zeroed(size);
-            for block in blocks {
-                let Rows::Bf16(data) = block else {
-                    unreachable!("checked above")
-                };
-                for line in data.chunks_exact(k) {
-                    line.iter()
-                        .enumerate()
-                        .for_each(|(j, w)| out[place(row, j)] = w.to_bits());
-                    row += 1;
+            each_row(parts, k, |row, numbers| {
+                for (j, number) in numbers.iter().enumerate() {
+                    out[place(row, j)] = half::bf16::from_f32(*number).to_bits();
                 }
-            }
+            });
             Panels::Bf16(out)
         } else {
             let mut out = Buffer::<f32>::zeroed(size);
-            for block in blocks {
-                for i in 0..block.len() / k {
-                    (0..k).for_each(|j| out[place(row, j)] = block.at(i * k + j));
-                    row += 1;
+            each_row(parts, k, |row, numbers| {
+                for (j, number) in numbers.iter().enumerate() {
+                    out[place(row, j)] = *number;
                 }
-            }
+            });
             Panels::F32(out)
         };
         Self { n, k, panels }

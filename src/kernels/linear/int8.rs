@@ -16,7 +16,7 @@ use super::super::buffer::Buffer;
 use super::super::lanes::{Lanes, Portable};
 #[cfg(target_arch = "x86_64")]
 use super::{AHEAD_ROWS, unroll, with_rows};
-use super::{Cpu, Input, Output, Place, Rows, TILES_BYTES, Target, Tiles, unwritten};
+use super::{Cpu, Input, Output, Place, Rows, TILES_BYTES, Target, Tiles, each_row, unwritten};
 
 /// Values that share a scale.
 const BLOCK: usize = 32;
@@ -52,44 +52,36 @@ struct Quantised {
 
 impl Int8Weights {
     /// Quantises row blocks, one below the other.
-    pub(super) fn pack(parts: &[Rows<'_>], k: usize) -> Self {
-        let n: usize = parts.iter().map(|part| part.len() / k).sum();
+    pub(super) fn pack(parts: &[Rows<'_>], n: usize, k: usize) -> Self {
         let (pairs, panels) = (k.div_ceil(2 * BLOCK), n.div_ceil(PANEL));
         let mut stream = Buffer::<u8>::zeroed(panels * pairs * PAIR);
         // Columns and inputs that do not exist have code 0.
         for pair in stream.chunks_exact_mut(PAIR) {
             pair[..2 * CODES].fill(128);
         }
-        let mut row = 0;
-        for part in parts {
-            for i in 0..part.len() / k {
-                let (panel, column) = (row / PANEL, row % PANEL);
-                for block in 0..k.div_ceil(BLOCK) {
-                    let width = BLOCK.min(k - block * BLOCK);
-                    let value = |j: usize| part.at(i * k + block * BLOCK + j);
-                    let largest = (0..width).map(|j| value(j).abs()).fold(0.0, f32::max);
-                    let finite = (0..width).all(|j| value(j).is_finite());
-                    // What is not a number stays none.
-                    let scale = if finite { largest / 127.0 } else { f32::NAN };
-                    let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
-                    let pair = &mut stream[(panel * pairs + block / 2) * PAIR..][..PAIR];
-                    let at = 2 * CODES + (block % 2 * PANEL + column) * 2;
-                    pair[at..at + 2].copy_from_slice(&f16::from_f32(scale).to_le_bytes());
-                    for j in 0..width {
-                        #[expect(
-                            clippy::cast_possible_truncation,
-                            clippy::cast_sign_loss,
-                            reason = "-127..=127, then 1..=255"
-                        )]
-                        let code = ((value(j) * inverse).round_ties_even().clamp(-127.0, 127.0)
-                            as i32
-                            + 128) as u8;
-                        pair[block % 2 * CODES + place(j, column)] = code;
-                    }
+        each_row(parts, k, |row, numbers| {
+            let (panel, column) = (row / PANEL, row % PANEL);
+            for (block, values) in numbers.chunks(BLOCK).enumerate() {
+                let largest = values.iter().map(|v| v.abs()).fold(0.0, f32::max);
+                let finite = values.iter().all(|v| v.is_finite());
+                // What is not a number stays none.
+                let scale = if finite { largest / 127.0 } else { f32::NAN };
+                let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
+                let pair = &mut stream[(panel * pairs + block / 2) * PAIR..][..PAIR];
+                let at = 2 * CODES + (block % 2 * PANEL + column) * 2;
+                pair[at..at + 2].copy_from_slice(&f16::from_f32(scale).to_le_bytes());
+                for (j, value) in values.iter().enumerate() {
+                    #[expect(
+                        clippy::cast_possible_truncation,
+                        clippy::cast_sign_loss,
+                        reason = "-127..=127, then 1..=255"
+                    )]
+                    let code = ((value * inverse).round_ties_even().clamp(-127.0, 127.0) as i32
+                        + 128) as u8;
+                    pair[block % 2 * CODES + place(j, column)] = code;
                 }
-                row += 1;
             }
-        }
+        });
         Self {
             n,
             k,
