@@ -5,9 +5,11 @@
 
 mod common;
 
+use std::collections::BTreeSet;
+
 use colloquy::engine::{Engine, GenerateRequest, Sampling, ScoreRequest};
 use colloquy::kernels::{Activation, KvType, Profile};
-use colloquy::model::{ModelSpec, RopeScaling};
+use colloquy::model::{ModelSpec, QkNorm, Rope, RopeScaling};
 use colloquy::rng::Stream;
 use common::{Setup, block_on, engine, engine_with, fixture};
 use serde_json::Value;
@@ -17,22 +19,17 @@ const INT8_MEAN_TOLERANCE: f32 = 0.2;
 const BF16_MEAN_TOLERANCE: f32 = 0.05;
 const F16_MEAN_TOLERANCE: f32 = 0.005;
 
-const ALL: [&str; 14] = [
-    "llama2",
-    "llama3",
-    "llama3-new-keys",
-    "llama-bias",
-    "llama-gelu",
-    "llama-linear",
-    "mistral",
-    "mistral-window",
-    "qwen2",
-    "qwen2-window",
-    "qwen2.5",
-    "qwen2.5-bf16",
-    "sharded",
-    "smollm2",
-];
+/// Names of all fixtures.
+fn all() -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(fixture(""))
+        .unwrap()
+        .map(|e| e.unwrap())
+        .filter(|e| e.path().join("expected.json").exists())
+        .map(|e| e.file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
 
 fn expected(name: &str) -> Vec<Value> {
     let text = std::fs::read_to_string(fixture(name).join("expected.json")).unwrap();
@@ -91,24 +88,26 @@ fn distances(engine: &std::sync::Arc<Engine>, name: &str) -> (f32, f32) {
 }
 
 #[test]
-fn every_fixture_is_listed() {
-    let root = fixture("");
-    let mut found: Vec<String> = std::fs::read_dir(root)
-        .unwrap()
-        .map(|e| e.unwrap())
-        .filter(|e| e.path().join("expected.json").exists())
-        .map(|e| e.file_name().into_string().unwrap())
-        .collect();
-    found.sort();
-    let mut listed = ALL.map(String::from);
-    listed.sort();
-    assert_eq!(found, listed);
+fn every_family_and_rotation_has_a_fixture() {
+    let specs: Vec<ModelSpec> = all().iter().map(|name| common::spec(name)).collect();
+    let families: BTreeSet<String> = specs.iter().map(|s| format!("{:?}", s.family)).collect();
+    let wanted = "Gemma2 Gemma3 Granite Llama Mistral Olmo2 Phi3 Qwen2 Qwen3 Qwen3Moe SmolLm3";
+    assert_eq!(Vec::from_iter(families).join(" "), wanted);
+    let ropes = specs.iter().flat_map(|s| s.rope.iter().flatten());
+    let ropes: BTreeSet<&str> = ropes.map(|rope| rope.scaling.name()).collect();
+    let wanted = "linear llama3 longrope none yarn";
+    assert_eq!(Vec::from_iter(ropes).join(" "), wanted);
+    let groups: BTreeSet<usize> = specs.iter().map(|s| s.heads / s.kv_heads).collect();
+    assert!(
+        groups.is_superset(&BTreeSet::from([1, 2, 3, 4, 5, 8])),
+        "{groups:?}"
+    );
 }
 
 #[test]
 fn log_probabilities_agree() {
-    for name in ALL {
-        let worst = distance(&engine(name, Setup::default()), name);
+    for name in all() {
+        let worst = distance(&engine(&name, Setup::default()), &name);
         println!("{name}: largest difference {worst:.2e}");
         assert!(worst < TOLERANCE, "{name}: {worst}");
     }
@@ -124,13 +123,13 @@ fn narrower_numbers_stay_close() {
         (Profile::Bf16, KvType::F16, BF16_MEAN_TOLERANCE),
         (Profile::Int8, KvType::F16, INT8_MEAN_TOLERANCE),
     ] {
-        for name in ALL {
+        for name in all() {
             let setup = Setup {
                 profile,
                 kv,
                 ..Setup::default()
             };
-            let (mean, worst) = distances(&engine(name, setup), name);
+            let (mean, worst) = distances(&engine(&name, setup), &name);
             let what = format!("{name} {} with {} pages", profile.name(), kv.name());
             println!("{what}: mean difference {mean:.5}, largest {worst:.4}");
             assert!(mean < tolerance, "{what}: {mean}");
@@ -140,9 +139,9 @@ fn narrower_numbers_stay_close() {
 
 #[test]
 fn greedy_continuations_agree() {
-    for name in ALL {
-        let engine = engine(name, Setup::default());
-        for text in expected(name) {
+    for name in all() {
+        let engine = engine(&name, Setup::default());
+        for text in expected(&name) {
             let want = ids(&text["greedy"]);
             let prompt = ids(&text["ids"]);
             let got = block_on(async {
@@ -162,11 +161,33 @@ fn greedy_continuations_agree() {
     }
 }
 
+fn ropes(spec: &mut ModelSpec, change: fn(&mut Rope)) {
+    spec.rope.iter_mut().flatten().for_each(change);
+}
+
+fn scalings(spec: &mut ModelSpec, change: fn(&mut RopeScaling)) {
+    for rope in spec.rope.iter_mut().flatten() {
+        change(&mut rope.scaling);
+    }
+}
+
+fn no_scaling(spec: &mut ModelSpec) {
+    scalings(spec, |scaling| *scaling = RopeScaling::None);
+}
+
+/// LongRoPE's short divisors where the long ones hold.
+fn longer(spec: &mut ModelSpec) {
+    scalings(spec, |scaling| match scaling {
+        RopeScaling::Long { original, .. } => *original = 1 << 20,
+        _ => unreachable!(),
+    });
+}
+
 /// A description that is wrong in one field is far off: the fixtures can tell.
 #[test]
 fn flipping_any_field_fails_by_ten_times() {
     type Flip = (&'static str, &'static str, fn(&mut ModelSpec));
-    let flips: [Flip; 10] = [
+    let flips: [Flip; 34] = [
         ("llama3", "norm_eps", |s| s.norm_eps = 1e-2),
         ("llama3", "activation", |s| {
             s.activation = Activation::GeluTanh;
@@ -174,26 +195,93 @@ fn flipping_any_field_fails_by_ten_times() {
         ("llama-gelu", "activation", |s| {
             s.activation = Activation::Silu;
         }),
-        ("llama3", "rope.theta", |s| s.rope.theta = 10_000.0),
-        ("llama3", "rope.scaling", |s| {
-            s.rope.scaling = RopeScaling::None;
+        ("llama3", "rope.theta", |s| {
+            ropes(s, |rope| rope.theta = 10_000.0);
         }),
-        ("llama-linear", "rope.scaling", |s| {
-            s.rope.scaling = RopeScaling::None;
+        ("llama3", "rope.scaling", no_scaling),
+        ("llama-linear", "rope.scaling", no_scaling),
+        ("llama-yarn", "rope.scaling", no_scaling),
+        ("llama-yarn", "yarn's magnitude", |s| {
+            scalings(s, |r| match r {
+                RopeScaling::Yarn { magnitude, .. } => *magnitude = 1.0,
+                _ => unreachable!(),
+            });
+        }),
+        ("llama-yarn-exact", "yarn's whole", |s| {
+            scalings(s, |r| match r {
+                RopeScaling::Yarn { whole, .. } => *whole = true,
+                _ => unreachable!(),
+            });
+        }),
+        ("llama-yarn-exact", "yarn's original", |s| {
+            scalings(s, |r| match r {
+                RopeScaling::Yarn { original, .. } => *original *= 2.0,
+                _ => unreachable!(),
+            });
+        }),
+        ("phi4-mini", "rope.scaling", no_scaling),
+        ("phi4-mini", "rope.dim", |s| {
+            let full = s.head_dim;
+            for rope in s.rope.iter_mut().flatten() {
+                (rope.dim, rope.scaling) = (full, RopeScaling::None);
+            }
+        }),
+        ("phi3-partial", "rope.dim", |s| {
+            ropes(s, |rope| rope.dim += 2);
+        }),
+        ("phi3-longrope-long", "longrope's original", longer),
+        ("phi3-longrope-short", "longrope's magnitude", |s| {
+            scalings(s, |r| match r {
+                RopeScaling::Long { magnitude, .. } => *magnitude = 1.0,
+                _ => unreachable!(),
+            });
+        }),
+        ("smollm3", "rope", |s| {
+            let some = s.rope.iter().flatten().next().cloned();
+            s.rope.fill(some);
+        }),
+        ("gemma3", "rope by layer", |s| {
+            let first = s.rope[0].clone();
+            s.rope.fill(first);
         }),
         ("mistral-window", "windows", |s| s.windows.fill(None)),
+        ("phi3", "windows", |s| s.windows.fill(None)),
+        ("gemma2", "windows", |s| s.windows.reverse()),
+        ("gemma3", "windows", |s| s.windows.fill(None)),
         ("qwen2-window", "windows", |s| s.windows.fill(Some(12))),
         ("qwen2", "qkv_bias", |s| s.qkv_bias = false),
+        ("qwen3-bias", "qkv_bias", |s| s.qkv_bias = false),
         ("llama-bias", "mlp_bias", |s| s.mlp_bias = false),
+        ("llama-bias", "output_bias", |s| s.output_bias = false),
+        ("qwen3", "qk_norm", |s| s.qk_norm = QkNorm::None),
+        ("olmo2", "qk_norm", |s| s.qk_norm = QkNorm::None),
+        ("gemma2", "norm_offset", |s| s.norm_offset = false),
+        ("gemma2", "attention_cap", |s| s.attention_cap = None),
+        ("gemma2", "logits_cap", |s| s.logits_cap = None),
+        ("gemma2", "attention_scale", |s| {
+            s.attention_scale = 1.0 / f32::sqrt(u16::try_from(s.head_dim).unwrap().into());
+        }),
+        ("gemma3", "embedding_scale", |s| s.embedding_scale = 1.0),
+        ("granite", "embedding_scale", |s| s.embedding_scale = 1.0),
     ];
-    for (name, field, flip) in flips {
+    let more: [Flip; 6] = [
+        ("granite", "residual_scale", |s| s.residual_scale = 1.0),
+        ("granite", "attention_scale", |s| s.attention_scale *= 2.0),
+        ("granite", "logits_divisor", |s| s.logits_divisor = 1.0),
+        ("qwen3-moe", "experts.normalised", |s| {
+            let experts = s.experts.as_mut().unwrap();
+            experts.normalised = !experts.normalised;
+        }),
+        ("qwen3-moe", "experts.per_token", |s| {
+            s.experts.as_mut().unwrap().per_token += 1;
+        }),
+        ("gemma2", "activation", |s| s.activation = Activation::Silu),
+    ];
+    for (name, field, flip) in flips.into_iter().chain(more) {
         let worst = distance(&engine_with(name, Setup::default(), flip), name);
         println!("{name} with another {field}: {worst:.2e}");
         assert!(worst > 10.0 * TOLERANCE, "{name} {field}: {worst}");
     }
-    let far = |name, change: fn(&mut ModelSpec)| {
-        distance(&engine_with(name, Setup::default(), change), name)
-    };
-    assert!(far("llama-bias", |s| s.output_bias = false) > 10.0 * TOLERANCE);
+    // Where norms stand and which layers have experts decide which tensors there must be: loading refuses another answer.
     // Another grouping of heads needs other shapes and is refused while loading; see the weights' own tests.
 }

@@ -12,7 +12,7 @@ use super::talk::grouped;
 use super::workshop::read_parts;
 use crate::engine::Numerics;
 use crate::model::tokenizer::Tokenizer;
-use crate::model::{Encoder, ModelParts, ModelSpec, RopeScaling};
+use crate::model::{Encoder, ModelParts, ModelSpec, Norms, QkNorm};
 
 /// Where the engine stops when neither the model nor its manifest asks for less.
 const LONGEST_CONTEXT: usize = 32_768;
@@ -53,11 +53,11 @@ fn facts(
     let disk_bytes = parts.weights.bytes();
     let dtype = dtype(disk_bytes, parameters, &parts.config);
     let context = parts.manifest.context_tokens.unwrap_or(LONGEST_CONTEXT);
-    let scaling = match spec.rope.scaling {
-        RopeScaling::None => "none",
-        RopeScaling::Linear { .. } => "linear",
-        RopeScaling::Llama3 { .. } => "llama3",
-    };
+    // Layers that see everything say how far positions reach.
+    let rope = (0..spec.layers)
+        .filter(|&i| spec.windows[i].is_none())
+        .chain(0..spec.layers)
+        .find_map(|i| spec.rope[i].as_ref());
     let generation = parts.generation.as_ref();
     let sampling: Value = [
         "temperature",
@@ -88,7 +88,7 @@ fn facts(
         "intermediate": spec.intermediate,
         "tied": spec.tied,
         "window": spec.windows.iter().flatten().max(),
-        "rope": { "theta": spec.rope.theta, "scaling": scaling },
+        "rope": rope.map(|rope| json!({ "theta": rope.theta, "scaling": rope.scaling.name() })),
         "disk": { "dtype": dtype, "bytes": disk_bytes, "files": files },
         "context_tokens": spec.max_positions.min(context),
         "trained_context_tokens": spec.max_positions,
@@ -137,8 +137,18 @@ fn parameters(spec: &ModelSpec) -> usize {
     let biases = usize::from(spec.qkv_bias) * (queries + 2 * keys)
         + usize::from(spec.output_bias) * spec.hidden
         + usize::from(spec.mlp_bias) * (2 * spec.intermediate + spec.hidden);
-    let embedding = usize::from(!spec.tied) * spec.vocab_size * spec.hidden;
-    spec.linear_parameters() + embedding + spec.layers * (biases + 2 * spec.hidden) + spec.hidden
+    let norms = match spec.norms {
+        Norms::Before | Norms::After => 2 * spec.hidden,
+        Norms::Around => 4 * spec.hidden,
+    } + match spec.qk_norm {
+        QkNorm::None => 0,
+        QkNorm::Head => 2 * spec.head_dim,
+        QkNorm::Whole => queries + keys,
+    };
+    spec.parameters(|experts| experts.count)
+        + (1 + usize::from(!spec.tied)) * spec.vocab_size * spec.hidden
+        + spec.layers * (biases + norms)
+        + spec.hidden
 }
 
 /// The type of the numbers on disk: their width tells, and which of the two of 16 bits the configuration says.

@@ -11,7 +11,9 @@ mod tile;
 mod write;
 
 pub use element::KvType;
-pub use write::rope_and_write;
+pub use write::{Rotation, rope_and_write};
+
+use std::sync::Arc;
 
 use self::element::{Bf16, Element, F16};
 use self::tile::{TILE, Tile, run};
@@ -32,8 +34,19 @@ pub struct AttentionShape {
     pub head_dim: usize,
     /// Multiplies q·k.
     pub scale: f32,
+    /// Then a soft cap on it: `cap · tanh(x / cap)`.
+    pub cap: Option<f32>,
     /// A query sees this many latest keys, itself included.
     pub window: Option<usize>,
+}
+
+/// RMS norm of queries and keys before they are rotated; each weight is as long as a head, or as all heads of its kind, and
+/// the norm is taken over as many numbers.
+#[derive(Clone, Debug)]
+pub struct QkWeights {
+    pub query: Arc<[f32]>,
+    pub key: Arc<[f32]>,
+    pub eps: f32,
 }
 
 impl AttentionShape {

@@ -4,6 +4,7 @@
 mod attention;
 mod buffer;
 mod elementwise;
+mod experts;
 mod lanes;
 mod linear;
 mod ops;
@@ -12,10 +13,13 @@ pub(crate) mod select;
 mod sets;
 mod threads;
 
-pub use attention::{AttentionShape, KvType, MAX_HEAD_DIM, PAGE_TOKENS, RopeTable, Span};
+pub use attention::{
+    AttentionShape, KvType, MAX_HEAD_DIM, PAGE_TOKENS, QkWeights, RopeTable, Span,
+};
 pub use buffer::Buffer;
 pub use elementwise::{Activation, exp_in_place};
+pub use experts::{Expert, Experts};
 pub use linear::{BlockKind, BlocksError, Input, PackedLinear, Profile, Rows};
-pub use ops::{Attention, Before, Cpu, Embedding, Linear};
+pub use ops::{Attention, Before, Cap, Cpu, Embedding, Join, Linear};
 pub use sets::InstructionSet;
 pub use threads::Threads;

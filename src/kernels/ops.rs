@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, bail};
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, InplaceOp1, Layout, Result, Shape, bail};
 
-use super::attention::{self, AttentionShape, KvType, RopeTable, Span};
+use super::attention::{self, AttentionShape, KvType, QkWeights, RopeTable, Rotation, Span};
 use super::buffer::Buffer;
-use super::elementwise::Activation;
+use super::elementwise::{Activation, add_scaled_into, cap_in_place, norm_into};
 use super::linear::{Input, Output, PackedLinear, unwritten};
 use super::{InstructionSet, Threads};
 
@@ -17,7 +17,7 @@ pub struct Cpu {
     pub set: InstructionSet,
 }
 
-fn floats<'a>(
+pub(super) fn floats<'a>(
     storage: &'a CpuStorage,
     layout: &Layout,
     columns: usize,
@@ -46,7 +46,7 @@ fn ids<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [u32]> {
     Ok(&data[from..to])
 }
 
-fn rows(data: Vec<f32>, rows: usize, columns: usize) -> (CpuStorage, Shape) {
+pub(super) fn rows(data: Vec<f32>, rows: usize, columns: usize) -> (CpuStorage, Shape) {
     (CpuStorage::F32(data), Shape::from((rows, columns)))
 }
 
@@ -137,6 +137,8 @@ impl CustomOp2 for Linear {
 #[derive(Clone)]
 pub struct Embedding {
     pub table: Arc<PackedLinear>,
+    /// Multiplies every number.
+    pub scale: f32,
     pub cpu: Arc<Cpu>,
 }
 
@@ -159,16 +161,104 @@ impl CustomOp1 for Embedding {
                     // SAFETY: this row's own part.
                     let row = unsafe { std::slice::from_raw_parts_mut(place.at(i * k), k) };
                     self.table.copy_row(*id as usize, row);
+                    // Times one is the same number.
+                    row.iter_mut().for_each(|x| *x *= self.scale);
                 }
             });
         Ok(rows(out, ids.len(), k))
     }
 }
 
-/// Fused q, k, v `[rows, qkv_len] → [rows, heads · head_dim]`: rotates, writes k and v to their pages, attends.
+/// How a branch joins the stream where a linear layer's own addition does not do: `stream + scale · norm(branch)`, both
+/// `[rows, n]`.
+#[derive(Clone)]
+pub struct Join {
+    /// RMS norm with this weight and epsilon.
+    pub norm: Option<(Arc<[f32]>, f32)>,
+    pub scale: f32,
+    pub cpu: Arc<Cpu>,
+}
+
+impl CustomOp2 for Join {
+    fn name(&self) -> &'static str {
+        "join"
+    }
+
+    fn cpu_fwd(
+        &self,
+        stream: &CpuStorage,
+        stream_layout: &Layout,
+        branch: &CpuStorage,
+        branch_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (_, n) = stream_layout.shape().dims2()?;
+        let (stream, m) = floats(stream, stream_layout, n, "join")?;
+        let (branch, rows_too) = floats(branch, branch_layout, n, "join")?;
+        if rows_too != m || self.norm.as_ref().is_some_and(|(w, _)| w.len() != n) {
+            bail!("{m} rows of {n} and {rows_too} rows do not add up");
+        }
+        let mut out = vec![0.0f32; m * n];
+        let place = Output(out.as_mut_ptr());
+        let (set, per_chunk) = (self.cpu.set, (4096 / n).max(1));
+        self.cpu.threads.run(m.div_ceil(per_chunk), &|chunk| {
+            let mut level = vec![0.0; if self.norm.is_some() { n } else { 0 }];
+            for row in chunk * per_chunk..((chunk + 1) * per_chunk).min(m) {
+                let at = row * n..(row + 1) * n;
+                // SAFETY: this row's own part.
+                let out = unsafe { std::slice::from_raw_parts_mut(place.at(row * n), n) };
+                let branch = match &self.norm {
+                    None => &branch[at.clone()],
+                    Some((weight, eps)) => {
+                        norm_into(&branch[at.clone()], weight, *eps, &mut level, set);
+                        &level
+                    }
+                };
+                add_scaled_into(&stream[at], branch, self.scale, out, set);
+            }
+        });
+        Ok(rows(out, m, n))
+    }
+}
+
+/// Logits divided, then capped softly, in place.
+#[derive(Clone)]
+pub struct Cap {
+    pub divisor: f32,
+    pub cap: Option<f32>,
+    pub cpu: Arc<Cpu>,
+}
+
+impl InplaceOp1 for Cap {
+    fn name(&self) -> &'static str {
+        "cap"
+    }
+
+    fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> Result<()> {
+        let CpuStorage::F32(data) = storage else {
+            bail!("cap takes f32")
+        };
+        let Some((from, to)) = layout.contiguous_offsets() else {
+            bail!("cap takes contiguous rows")
+        };
+        let data = &mut data[from..to];
+        let per_chunk = 8192;
+        let (len, place) = (data.len(), Output(data.as_mut_ptr()));
+        self.cpu.threads.run(len.div_ceil(per_chunk), &|chunk| {
+            let first = chunk * per_chunk;
+            let n = per_chunk.min(len - first);
+            // SAFETY: this chunk's own part.
+            let part = unsafe { std::slice::from_raw_parts_mut(place.at(first), n) };
+            cap_in_place(part, self.divisor, self.cap, self.cpu.set);
+        });
+        Ok(())
+    }
+}
+
+/// Fused q, k, v `[rows, qkv_len] → [rows, heads · head_dim]`: normalises and rotates, writes k and v to their pages, attends.
 pub struct Attention<'a> {
     pub shape: AttentionShape,
-    pub rope: Option<Arc<RopeTable>>,
+    pub norm: Option<&'a QkWeights>,
+    pub rope: Option<&'a RopeTable>,
     /// The rows of the step, by sequence; together they cover every row.
     pub spans: &'a [Span<'a>],
     pub pool: Arc<Buffer<u8>>,
@@ -215,9 +305,14 @@ impl CustomOp1 for Attention<'_> {
         // since the spans cover all rows.
         let out = unsafe {
             let pool = self.pool.as_ptr().add(self.layer.start);
-            let (shape, kv, rope) = (self.shape, self.kv, self.rope.as_deref());
+            let (shape, kv) = (self.shape, self.kv);
+            let rotation = Rotation {
+                norm: self.norm,
+                rope: self.rope,
+            };
             let queries = q.as_mut_ptr().cast();
-            attention::rope_and_write(shape, kv, rope, qkv, self.spans, pool, queries, &self.cpu);
+            let spans = self.spans;
+            attention::rope_and_write(shape, kv, rotation, qkv, spans, pool, queries, &self.cpu);
             let q = q.assume_init();
             let results = out.as_mut_ptr().cast();
             attention::attend(shape, kv, &q, self.spans, pool, results, &self.cpu);

@@ -2,6 +2,7 @@
 
 mod decoder;
 mod encode;
+mod kv_pool;
 mod manifest;
 mod parts;
 mod spec;
@@ -10,10 +11,11 @@ pub mod tokenizer;
 mod view;
 mod weights;
 
-pub use decoder::{Decoder, KvPool, StepRows};
+pub use decoder::{Decoder, StepRows};
 pub use encode::{EncodeError, Encoded, Encoder};
+pub use kv_pool::KvPool;
 pub use manifest::Manifest;
 pub use parts::{ModelError, ModelParts};
-pub use spec::{Family, ModelSpec, Rope, RopeScaling, SpecError};
+pub use spec::{Experts, Family, ModelSpec, Norms, QkNorm, Rope, RopeScaling, SpecError};
 pub use view::{ChatRole, Message, TokenId, View};
 pub use weights::{Weights, WeightsError};

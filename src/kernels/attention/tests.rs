@@ -14,6 +14,7 @@ struct World {
     shape: AttentionShape,
     qkv: Vec<f32>,
     pages: Vec<u32>,
+    norm: Option<QkWeights>,
 }
 
 impl World {
@@ -29,6 +30,7 @@ impl World {
             kv_heads,
             head_dim,
             scale: 0.3,
+            cap: None,
             window,
         };
         let count = tokens.div_ceil(PAGE_TOKENS);
@@ -39,7 +41,21 @@ impl World {
             shape,
             qkv: numbers("qkv", tokens * shape.qkv_len()),
             pages,
+            norm: None,
         }
+    }
+
+    /// With a norm over every head, or over all of a kind at once, and a cap that bends most scores.
+    fn normalised(mut self, whole: bool) -> Self {
+        let d = self.shape.head_dim;
+        let len = |heads: usize| if whole { heads * d } else { d };
+        self.norm = Some(QkWeights {
+            query: numbers("query norm", len(self.shape.heads)).into(),
+            key: numbers("key norm", len(self.shape.kv_heads)).into(),
+            eps: 1e-3,
+        });
+        self.shape.cap = Some(2.5);
+        self
     }
 
     /// Runs all tokens in the given chunks; unwritten slots hold NaN.
@@ -64,7 +80,11 @@ impl World {
             // SAFETY: the pool belongs to this test and holds every page.
             unsafe {
                 let q_out = q.as_mut_ptr();
-                rope_and_write(self.shape, kv, Some(rope), qkv, &span, pool, q_out, cpu);
+                let rotation = Rotation {
+                    norm: self.norm.as_ref(),
+                    rope: Some(rope),
+                };
+                rope_and_write(self.shape, kv, rotation, qkv, &span, pool, q_out, cpu);
                 attend(self.shape, kv, &q, &span, pool, out.as_mut_ptr(), cpu);
             }
             result.extend(out);
@@ -84,11 +104,32 @@ impl World {
             kv_heads,
             head_dim: d,
             scale,
+            cap,
             window,
         } = self.shape;
         let rows: Vec<&[f32]> = self.qkv.chunks_exact(self.shape.qkv_len()).collect();
         let head = |t: usize, h: usize, rotate: bool| {
             let mut x = rows[t][h * d..(h + 1) * d].to_vec();
+            if let Some(norm) = self.norm.as_ref().filter(|_| rotate) {
+                let (weight, from, count) = if h < heads {
+                    (&norm.query, 0, heads)
+                } else {
+                    (&norm.key, heads, kv_heads)
+                };
+                let whole = weight.len() > d;
+                let over = if whole {
+                    &rows[t][from * d..(from + count) * d]
+                } else {
+                    &x[..]
+                };
+                let squares: f64 = over.iter().map(|&v| f64::from(v).powi(2)).sum();
+                #[expect(clippy::cast_precision_loss, reason = "test data")]
+                let root = (squares / over.len() as f64 + f64::from(norm.eps)).sqrt();
+                let first = if whole { (h - from) * d } else { 0 };
+                for (j, x) in x.iter_mut().enumerate() {
+                    *x = (f64::from(*x) / root) as f32 * weight[first + j];
+                }
+            }
             if rotate {
                 let (cos, sin) = rope.at(t);
                 for (j, (cos, sin)) in cos.iter().zip(sin).enumerate() {
@@ -107,11 +148,13 @@ impl World {
                 let from = window.map_or(0, |w| (t + 1).saturating_sub(w));
                 let score = |j: usize| -> f64 {
                     let k = head(j, heads + kv, true);
-                    q.iter()
+                    let product = q
+                        .iter()
                         .zip(&k)
                         .map(|(a, b)| f64::from(*a) * f64::from(*b))
                         .sum::<f64>()
-                        * f64::from(scale)
+                        * f64::from(scale);
+                    cap.map_or(product, |c| f64::from(c) * (product / f64::from(c)).tanh())
                 };
                 let scores: Vec<f64> = (from..=t).map(score).collect();
                 let top = scores.iter().copied().fold(f64::MIN, f64::max);
@@ -150,14 +193,20 @@ fn table(head_dim: usize) -> RopeTable {
 
 #[test]
 fn close_to_the_definition_and_equal_in_every_chunking() {
-    for (heads, kv_heads, d, tokens, window) in [
-        (1, 1, 8, 5, None),
-        (4, 2, 24, 70, None),
-        (6, 2, 64, 40, Some(9)),
-        (7, 1, 32, 67, Some(33)),
-        (2, 2, 80, 33, None),
+    let plain = World::new;
+    for world in [
+        plain(1, 1, 8, 5, None),
+        plain(4, 2, 24, 70, None),
+        plain(6, 2, 64, 40, Some(9)),
+        plain(7, 1, 32, 67, Some(33)),
+        plain(2, 2, 80, 33, None),
+        plain(4, 2, 24, 50, None).normalised(false),
+        plain(6, 2, 40, 37, Some(11)).normalised(true),
     ] {
-        let world = World::new(heads, kv_heads, d, tokens, window);
+        let (d, tokens) = (
+            world.shape.head_dim,
+            world.qkv.len() / world.shape.qkv_len(),
+        );
         let rope = table(d);
         let naive = world.naive(&rope);
         let chunkings = [vec![tokens], vec![1; tokens], vec![3, 1, tokens - 4]];
@@ -225,7 +274,10 @@ fn sequences_do_not_see_each_other() {
         rope_and_write(
             world.shape,
             kv,
-            Some(&rope),
+            Rotation {
+                norm: None,
+                rope: Some(&rope),
+            },
             &qkv,
             &spans,
             pool,

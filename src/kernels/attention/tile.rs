@@ -1,6 +1,7 @@
 //! Query rows of one kv head against its pages: the part that computes.
 
 use super::super::InstructionSet;
+use super::super::elementwise::capped;
 use super::super::lanes::Lanes;
 use super::super::linear::with_rows;
 use super::element::Element;
@@ -174,8 +175,12 @@ unsafe fn block_of<V: Lanes, E: Element, const R: usize>(
         };
         let mut fall = [0.0f32; 16];
         for r in 0..R {
-            s[r][0] = clip(r, 0, s[r][0].mul(scale), masked);
-            s[r][1] = clip(r, 1, s[r][1].mul(scale), masked);
+            s[r] = s[r].map(|s| s.mul(scale));
+            if let Some(cap) = tile.shape.cap {
+                s[r] = s[r].map(|s| capped(s, cap));
+            }
+            s[r][0] = clip(r, 0, s[r][0], masked);
+            s[r][1] = clip(r, 1, s[r][1], masked);
             let before = state.largest[r];
             let now = before.max(s[r][0].max(s[r][1]).largest());
             state.largest[r] = now;

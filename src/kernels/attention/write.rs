@@ -1,10 +1,20 @@
-//! From fused q, k, v to rotated queries and filled pages.
+//! From fused q, k, v to normalised, rotated queries and filled pages.
 
+use super::super::elementwise::{inverse_rms, weighted};
 use super::super::lanes::{Lanes, for_each_set};
 use super::element::{Bf16, Element, F16};
-use super::{AttentionShape, Cpu, KvType, MAX_HEAD_DIM, Output, PAGE_TOKENS, RopeTable, Span};
+use super::{
+    AttentionShape, Cpu, KvType, MAX_HEAD_DIM, Output, PAGE_TOKENS, QkWeights, RopeTable, Span,
+};
 
-/// Rotates q and k, writes k and v to their pages in `pool` (one layer), and leaves the rotated q in `q`
+/// What happens to queries and keys before they meet.
+#[derive(Clone, Copy, Default)]
+pub struct Rotation<'a> {
+    pub norm: Option<&'a QkWeights>,
+    pub rope: Option<&'a RopeTable>,
+}
+
+/// Normalises and rotates q and k, writes k and v to their pages in `pool` (one layer), and leaves q in `q`
 /// (`rows × heads · head_dim`). `qkv` is `rows × qkv_len`.
 ///
 /// # Safety
@@ -12,7 +22,8 @@ use super::{AttentionShape, Cpu, KvType, MAX_HEAD_DIM, Output, PAGE_TOKENS, Rope
 /// `q` must have room for as many rows as `qkv` has.
 ///
 /// # Panics
-/// When a position is outside the table, or a head is wider than [`MAX_HEAD_DIM`] or narrower than what is rotated.
+/// When a position is outside the table, a head is wider than [`MAX_HEAD_DIM`] or narrower than what is rotated, or a norm's
+/// weight is neither a head's nor all heads'.
 #[expect(
     clippy::too_many_arguments,
     reason = "what a layer's attention is made of"
@@ -20,17 +31,23 @@ use super::{AttentionShape, Cpu, KvType, MAX_HEAD_DIM, Output, PAGE_TOKENS, Rope
 pub unsafe fn rope_and_write(
     shape: AttentionShape,
     kv: KvType,
-    rope: Option<&RopeTable>,
+    rotation: Rotation<'_>,
     qkv: &[f32],
     spans: &[Span<'_>],
     pool: *mut u8,
     q: *mut f32,
     cpu: &Cpu,
 ) {
-    let half = rope.map_or(0, RopeTable::half);
+    let Rotation { norm, rope } = rotation;
+    let (half, d) = (rope.map_or(0, RopeTable::half), shape.head_dim);
     assert!(
-        shape.head_dim <= MAX_HEAD_DIM && 2 * half <= shape.head_dim,
+        d <= MAX_HEAD_DIM && 2 * half <= d,
         "a head that fits the table and the tiles"
+    );
+    let fits = |weight: &[f32], heads: usize| weight.len() == d || weight.len() == d * heads;
+    assert!(
+        norm.is_none_or(|n| fits(&n.query, shape.heads) && fits(&n.key, shape.kv_heads)),
+        "norm weights of a head or of all heads"
     );
     let rows: Vec<(usize, &Span<'_>)> = spans
         .iter()
@@ -43,6 +60,7 @@ pub unsafe fn rope_and_write(
             let (row, position) = (span.first_row + i, span.position + i);
             let job = &Row {
                 shape,
+                norm,
                 angles: rope.map(|rope| rope.at(position)),
                 qkv: &qkv[row * shape.qkv_len()..(row + 1) * shape.qkv_len()],
                 q: q.at(row * shape.heads * shape.head_dim),
@@ -62,6 +80,7 @@ pub unsafe fn rope_and_write(
 /// One token of one layer.
 struct Row<'a> {
     shape: AttentionShape,
+    norm: Option<&'a QkWeights>,
     /// Cosines and sines at its position.
     angles: Option<(&'a [f32], &'a [f32])>,
     qkv: &'a [f32],
@@ -92,8 +111,18 @@ unsafe fn write<V: Lanes, E: Element>(row: &Row<'_>) {
     let d = shape.head_dim;
     // SAFETY: the row's own part of q and its own slot of the page.
     unsafe {
+        let (queries, rest) = row.qkv.split_at(shape.heads * d);
+        let (keys, values) = rest.split_at(shape.kv_heads * d);
+        let query_norm = row
+            .norm
+            .map(|norm| HeadNorm::of::<V>(&norm.query, norm.eps, queries));
+        let key_norm = row
+            .norm
+            .map(|norm| HeadNorm::of::<V>(&norm.key, norm.eps, keys));
+        let mut level = [0.0f32; MAX_HEAD_DIM];
         for h in 0..shape.heads {
-            rotate::<V>(row.angles, &row.qkv[h * d..(h + 1) * d], row.q.add(h * d));
+            let query = normalised::<V>(query_norm, h, &queries[h * d..][..d], &mut level);
+            rotate::<V>(row.angles, query, row.q.add(h * d));
         }
         // Whole vectors, so that the last one of an odd width has room.
         let mut turned = [0.0f32; MAX_HEAD_DIM + 16];
@@ -103,7 +132,7 @@ unsafe fn write<V: Lanes, E: Element>(row: &Row<'_>) {
                 .pool
                 .cast::<E>()
                 .add(row.page * shape.page_len() + h * d * PAGE_TOKENS * 2);
-            let key = &row.qkv[(shape.heads + h) * d..][..d];
+            let key = normalised::<V>(key_norm, h, &keys[h * d..][..d], &mut level);
             rotate::<V>(row.angles, key, turned.as_mut_ptr());
             for j in (0..d).step_by(16) {
                 E::store(V::load(turned.as_ptr().add(j)), stored.as_mut_ptr().add(j));
@@ -119,7 +148,7 @@ unsafe fn write<V: Lanes, E: Element>(row: &Row<'_>) {
             for (j, &k) in stored[..d].iter().enumerate() {
                 *base.add(j * PAGE_TOKENS + row.slot) = k;
             }
-            let value = &row.qkv[(shape.heads + shape.kv_heads + h) * d..][..d];
+            let value = &values[h * d..][..d];
             for j in (0..d).step_by(16) {
                 let part = V::load_n(value.as_ptr().add(j), (d - j).min(16));
                 E::store(part, stored.as_mut_ptr().add(j));
@@ -128,6 +157,47 @@ unsafe fn write<V: Lanes, E: Element>(row: &Row<'_>) {
             std::ptr::copy_nonoverlapping(stored.as_ptr(), place, d);
         }
     }
+}
+
+/// The norm of a row's heads of one kind.
+#[derive(Clone, Copy)]
+struct HeadNorm<'a> {
+    weight: &'a [f32],
+    eps: f32,
+    /// Of all heads, where the norm is taken over them.
+    whole: Option<f32>,
+}
+
+impl<'a> HeadNorm<'a> {
+    #[inline(always)]
+    unsafe fn of<V: Lanes>(weight: &'a [f32], eps: f32, x: &[f32]) -> Self {
+        // One head is both; the two ways agree then.
+        let whole = (weight.len() == x.len())
+            // SAFETY: the slice's own numbers.
+            .then(|| unsafe { inverse_rms::<V>(x.as_ptr(), eps, x.len()) });
+        Self { weight, eps, whole }
+    }
+}
+
+/// Head `h`, normalised into `out` where there is a norm.
+#[inline(always)]
+unsafe fn normalised<'a, V: Lanes>(
+    norm: Option<HeadNorm<'_>>,
+    h: usize,
+    x: &'a [f32],
+    out: &'a mut [f32; MAX_HEAD_DIM],
+) -> &'a [f32] {
+    let Some(norm) = norm else { return x };
+    let d = x.len();
+    // SAFETY: a head's numbers; the weight is as long as one head or as all of them.
+    unsafe {
+        let (scale, weight) = match norm.whole {
+            Some(scale) => (scale, &norm.weight[h * d..][..d]),
+            None => (inverse_rms::<V>(x.as_ptr(), norm.eps, d), norm.weight),
+        };
+        weighted::<V>(x.as_ptr(), scale, weight.as_ptr(), out.as_mut_ptr(), d);
+    }
+    &out[..d]
 }
 
 /// Rotates the first numbers of a head, twice as many as there are angles, as halves (x1, x2); the others stay.
