@@ -171,12 +171,12 @@ fn models_that_are_wrong() {
         "mamba",
         config("architectures", serde_json::json!(["MambaForCausalLM"])),
     );
-    let yarn = model_folder(
+    let dynamic = model_folder(
         &place,
-        "yarn",
+        "dynamic",
         config(
             "rope_scaling",
-            serde_json::json!({ "rope_type": "yarn", "factor": 4.0 }),
+            serde_json::json!({ "rope_type": "dynamic", "factor": 4.0 }),
         ),
     );
     let small = model_folder(&place, "small", config("vocab_size", 300.into()));
@@ -214,7 +214,7 @@ fn models_that_are_wrong() {
                 "supported are LlamaForCausalLM",
             ],
         ),
-        (&yarn, 65, &["rope_scaling.rope_type", "yarn"]),
+        (&dynamic, 65, &["rope_scaling.rope_type", "dynamic"]),
         (
             &small,
             65,

@@ -162,7 +162,9 @@ impl CustomOp1 for Embedding {
                     let row = unsafe { std::slice::from_raw_parts_mut(place.at(i * k), k) };
                     self.table.copy_row(*id as usize, row);
                     // Times one is the same number.
-                    row.iter_mut().for_each(|x| *x *= self.scale);
+                    for x in row {
+                        *x *= self.scale;
+                    }
                 }
             });
         Ok(rows(out, ids.len(), k))

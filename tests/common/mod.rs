@@ -65,12 +65,28 @@ pub fn parts_with(
 ) -> EngineParts {
     let mut spec = spec(name);
     change(&mut spec);
+    parts_over(&weight_files(name), name, setup, cpu, spec)
+}
+
+/// A fixture's weight files.
+pub fn weight_files(name: &str) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = std::fs::read_dir(fixture(name))
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|e| e == "safetensors"))
         .collect();
     files.sort();
+    files
+}
+
+/// Weight files, ready to run on `cpu` in the context of a fixture.
+fn parts_over(
+    files: &[PathBuf],
+    name: &str,
+    setup: Setup,
+    cpu: &Arc<Cpu>,
+    spec: ModelSpec,
+) -> EngineParts {
     let positions = context(name).unwrap_or(spec.max_positions);
     let pool = KvPool::new(&spec, setup.pages, setup.kv);
     let vocabulary = Vocabulary {
@@ -84,7 +100,7 @@ pub fn parts_with(
     };
     let decoder = Decoder::load(
         spec,
-        &Weights::open(&files).unwrap(),
+        &Weights::open(files).unwrap(),
         positions,
         setup.profile,
         Arc::clone(cpu),
@@ -117,6 +133,12 @@ pub fn cpu(setup: Setup) -> Arc<Cpu> {
 /// An engine over a fixture's weights, its description changed by `change`.
 pub fn engine_with(name: &str, setup: Setup, change: impl FnOnce(&mut ModelSpec)) -> Arc<Engine> {
     let parts = parts_with(name, setup, &cpu(setup), change);
+    EngineSet::start(vec![parts]).unwrap().remove(0)
+}
+
+/// An engine over weight files, in the context of a fixture.
+pub fn engine_over(files: &[PathBuf], name: &str, setup: Setup, spec: ModelSpec) -> Arc<Engine> {
+    let parts = parts_over(files, name, setup, &cpu(setup), spec);
     EngineSet::start(vec![parts]).unwrap().remove(0)
 }
 

@@ -3,10 +3,9 @@
     python make_fixtures.py FOLDER [--only NAME ...] [--check]
 
 needs torch and transformers (made with torch 2.15.0 and transformers 5.23.0). Each FOLDER/<name>/ gets config.json,
-model*.safetensors and expected.json; `families.py` holds the table. A fixture that has a folder FOLDER/next/<name>
-stays there. Everything is seeded, so a second run writes the same numbers up to the last bits of a float32 sum. With
---check nothing is written: what lies in FOLDER is compared with two other forms of attention, torch's own and one
-written out below without masks.
+model*.safetensors and expected.json; `families.py` holds the table. Everything is seeded, so a second run writes the
+same numbers up to the last bits of a float32 sum. With --check nothing is written: what lies in FOLDER is compared with
+two other forms of attention, torch's own and one written out below without masks.
 
 expected.json, all natural logarithms, float32 arithmetic over the stored weights, eager attention:
   texts[]            exact ids, no special tokens
@@ -202,17 +201,11 @@ def save(folder, model, fixture):
     (folder / "config.json").write_text(json.dumps(fixture.config, indent=2) + "\n")
 
 
-def place(root, name):
-    """Where a fixture lies: under next/ as long as the program does not read its family."""
-    waiting = root / "next" / name
-    return waiting if waiting.exists() else root / name
-
-
 def make(root, name):
     fixture = FIXTURES[name]
     seed = 1000 + 10 * list(FIXTURES).index(fixture.weights_of or name)
     raw = as_reference(fixture.config, fixture)
-    folder = place(root, name)
+    folder = root / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     model = AutoModelForCausalLM.from_config(build_config(raw), dtype=torch.float32)
@@ -272,7 +265,7 @@ def written_out(module, query, key, value, _, scaling=None, sliding_window=None,
 def check(root, name):
     """Compares a fixture that lies in `root` with the reference under two other forms of attention."""
     fixture = FIXTURES[name]
-    folder = place(root, name)
+    folder = root / name
     expected = json.loads((folder / "expected.json").read_text())
     raw = as_reference(json.loads((folder / "config.json").read_text()), fixture)
     # torch's own knows no cap on the scores

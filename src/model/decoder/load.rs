@@ -51,7 +51,9 @@ impl Source<'_> {
     fn scale(&self, name: &str, len: usize) -> Loaded<Arc<[f32]>> {
         let mut weight = self.weights.vector(&format!("{name}.weight"), len)?;
         if self.spec.norm_offset {
-            weight.iter_mut().for_each(|w| *w += 1.0);
+            for w in &mut weight {
+                *w += 1.0;
+            }
         }
         Ok(weight.into())
     }

@@ -96,7 +96,7 @@ impl<'a> Keys<'a> {
     pub fn wrong(&self, key: &str, found: impl fmt::Display, expected: &str) -> SpecError {
         SpecError::Value {
             key: self.named(key),
-            found: found.to_string(),
+            found: shortened(&found),
             expected: expected.to_owned(),
         }
     }
@@ -104,7 +104,7 @@ impl<'a> Keys<'a> {
     pub fn unsupported(&self, key: &str, found: impl fmt::Display) -> SpecError {
         SpecError::Unsupported {
             key: self.named(key),
-            found: found.to_string(),
+            found: shortened(&found),
         }
     }
 
@@ -200,7 +200,7 @@ impl<'a> Keys<'a> {
                     .iter()
                     .any(|(key, one)| *key == name && value.as_f64() == Some(*one));
             if !known && !off && SUSPICIOUS.iter().any(|part| key.contains(part)) {
-                return Err(self.unsupported(key, shortened(value)));
+                return Err(self.unsupported(key, value));
             }
         }
         if self.map.get("rope_interleaved") == Some(&Value::Bool(true)) {
@@ -211,7 +211,7 @@ impl<'a> Keys<'a> {
 }
 
 /// A value for a message.
-fn shortened(value: &Value) -> String {
+fn shortened(value: &impl fmt::Display) -> String {
     const MOST: usize = 80;
     let text = value.to_string();
     match text.char_indices().nth(MOST) {

@@ -127,7 +127,8 @@ impl Rope {
                     (from, to) = (from.floor(), to.ceil());
                 }
                 let (from, mut to) = (from.max(0.0), to.min((self.dim - 1) as f64));
-                if from >= to && from <= to {
+                #[expect(clippy::float_cmp, reason = "a ramp without length")]
+                if from == to {
                     to += 0.001;
                 }
                 (0..half)
@@ -188,17 +189,17 @@ impl Source<'_> {
             _ => None,
         };
         if !nested {
-            let full = self.parse(table, keys.named(name), theta)?;
+            let full = self.parse(table, &keys.named(name), theta)?;
             let sliding = match local {
-                Some(theta) => self.parse(&empty, String::new(), theta)?,
+                Some(theta) => self.parse(&empty, "", theta)?,
                 None => full.clone(),
             };
             return Ok((full, sliding));
         }
         let one = |kind: &str, theta: f64| match table.get(kind) {
-            None | Some(Value::Null) => self.parse(&empty, String::new(), theta),
+            None | Some(Value::Null) => self.parse(&empty, "", theta),
             Some(Value::Object(inner)) => {
-                self.parse(inner, keys.named(&format!("{name}.{kind}")), theta)
+                self.parse(inner, &keys.named(&format!("{name}.{kind}")), theta)
             }
             Some(other) => Err(keys.wrong(&format!("{name}.{kind}"), other, "an object or null")),
         };
@@ -217,12 +218,7 @@ impl Source<'_> {
         clippy::cast_sign_loss,
         reason = "a head's width and a context length"
     )]
-    fn parse(
-        &self,
-        table: &Map<String, Value>,
-        name: String,
-        theta: f64,
-    ) -> Result<Rope, SpecError> {
+    fn parse(&self, table: &Map<String, Value>, name: &str, theta: f64) -> Result<Rope, SpecError> {
         const ORIGINAL: &str = "original_max_position_embeddings";
         let prefix = format!("{name}.");
         let inner = Keys::new(table, &prefix);

@@ -58,3 +58,87 @@ fn what_is_not_understood_is_named() {
 fn harmless_keys_pass() {
     assert!(with(r#""torch_dtype":"bfloat16","some_vendor_note":"x","quantization_config":null,"rope_interleaved":false"#).is_ok());
 }
+
+fn of(architecture: &str, extra: &str) -> Result<ModelSpec, SpecError> {
+    let plain = PLAIN.replace("LlamaForCausalLM", architecture).replace(
+        "\"num_attention_heads\":4",
+        "\"num_attention_heads\":4,\"num_key_value_heads\":4",
+    );
+    ModelSpec::from_config(&format!("{}, {extra}}}", plain.trim_end_matches('}')))
+}
+
+#[test]
+fn a_familys_own_keys_are_errors_elsewhere() {
+    let multiplier = r#""residual_multiplier":0.5"#;
+    assert!(of("GraniteForCausalLM", multiplier).is_ok());
+    let told = of("LlamaForCausalLM", multiplier).unwrap_err().to_string();
+    assert!(told.contains("residual_multiplier"), "{told}");
+    for (architecture, extra, key) in [
+        (
+            "Gemma3ForCausalLM",
+            r#""attn_logit_softcapping":5"#,
+            "attn_logit",
+        ),
+        (
+            "Gemma2ForCausalLM",
+            r#""use_bidirectional_attention":true"#,
+            "bidirectional",
+        ),
+        ("Qwen3ForCausalLM", r#""mlp_bias":true"#, "mlp_bias"),
+        (
+            "Phi3ForCausalLM",
+            r#""attention_bias":true"#,
+            "attention_bias",
+        ),
+        ("Phi3ForCausalLM", r#""full_attn_mod":2"#, "full_attn_mod"),
+        (
+            "Qwen3ForCausalLM",
+            r#""partial_rotary_factor":0.5"#,
+            "partial_rotary",
+        ),
+        (
+            "Qwen3MoeForCausalLM",
+            r#""num_experts":4"#,
+            "at most the 4 experts",
+        ),
+        (
+            "Qwen3MoeForCausalLM",
+            r#""shared_expert_intermediate_size":4"#,
+            "shared_expert",
+        ),
+        ("Phi3ForCausalLM", r#""partial_rotary_factor":0.1"#, "even"),
+        (
+            "SmolLM3ForCausalLM",
+            r#""no_rope_layers":[1]"#,
+            "2 of 0 or 1",
+        ),
+        (
+            "LlamaForCausalLM",
+            r#""rope_scaling":{"type":"yarn","factor":2,"alpha":1}"#,
+            "rope_scaling.alpha",
+        ),
+        (
+            "LlamaForCausalLM",
+            r#""rope_scaling":{"type":"longrope","short_factor":[1],"long_factor":[1]}"#,
+            "a list of 4",
+        ),
+        (
+            "LlamaForCausalLM",
+            r#""rope_parameters":{"full_attention":{},"other":1}"#,
+            "rope_parameters.other",
+        ),
+    ] {
+        let told = of(architecture, extra).unwrap_err().to_string();
+        assert!(told.contains(key), "{architecture}: {told}");
+    }
+    assert!(of("Phi3ForCausalLM", r#""full_attn_mod":1"#).is_ok());
+}
+
+/// A value of any size makes a message of bounded size.
+#[test]
+fn messages_stay_short() {
+    let long = format!(r#""attention_table":[{}1]"#, "1,".repeat(100_000));
+    assert!(with(&long).unwrap_err().to_string().len() < 300);
+    let list = format!(r#""num_key_value_heads":[{}1]"#, "1,".repeat(100_000));
+    assert!(with(&list).unwrap_err().to_string().len() < 300);
+}
