@@ -9,7 +9,7 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, bail};
 
 use super::Cpu;
 use super::elementwise::{Activation, add_scaled_into, exp_in_place};
-use super::linear::{Input, PackedLinear};
+use super::linear::{Input, Output, PackedLinear};
 use super::ops::{floats, rows};
 
 /// One expert: gate and up side by side, then down.
@@ -35,6 +35,8 @@ pub struct Experts {
     pub normalised: bool,
     pub activation: Activation,
     pub cpu: Arc<Cpu>,
+    /// The same processor with the calling thread alone.
+    pub alone: Arc<Cpu>,
 }
 
 impl Experts {
@@ -65,35 +67,47 @@ impl Experts {
             .chunks_exact_mut(self.experts.len())
             .map(|logits| self.choose(logits))
             .collect();
+        // Where each expert is wanted: row and rank.
+        let mut places = vec![Vec::new(); self.experts.len()];
+        for (row, chosen) in chosen.iter().enumerate() {
+            for (rank, &(e, _)) in chosen.iter().enumerate() {
+                places[e].push((row, rank));
+            }
+        }
+        let mut wanted: Vec<usize> = (0..places.len())
+            .filter(|&e| !places[e].is_empty())
+            .collect();
+        // The largest first, so that threads end together.
+        wanted.sort_by_key(|&e| (std::cmp::Reverse(places[e].len()), e));
         // `[row][rank][hidden]`
         let mut parts = vec![0.0f32; m * self.per_token * hidden];
-        for (number, expert) in self.experts.iter().enumerate() {
-            let places: Vec<(usize, usize)> = chosen
-                .iter()
-                .enumerate()
-                .filter_map(|(row, chosen)| {
-                    Some((row, chosen.iter().position(|&(e, _)| e == number)?))
-                })
-                .collect();
-            if places.is_empty() {
-                continue;
-            }
+        let place = Output(parts.as_mut_ptr());
+        let one = |e: usize, cpu: &Cpu| {
+            let (places, expert) = (&places[e], &self.experts[e]);
             let mut gathered = Vec::with_capacity(places.len() * hidden);
-            for &(row, _) in &places {
+            for &(row, _) in places {
                 gathered.extend_from_slice(&x[row * hidden..(row + 1) * hidden]);
             }
-            let inner = expert
-                .gate_up
-                .forward(self.normed(&gathered), None, &self.cpu);
+            let inner = expert.gate_up.forward(self.normed(&gathered), None, cpu);
             let gate = Input::Gate {
                 x: &inner,
                 activation: self.activation,
             };
-            let out = expert.down.forward(gate, None, &self.cpu);
+            let out = expert.down.forward(gate, None, cpu);
             for (&(row, rank), out) in places.iter().zip(out.chunks_exact(hidden)) {
                 let at = (row * self.per_token + rank) * hidden;
-                parts[at..at + hidden].copy_from_slice(out);
+                // SAFETY: this row's and rank's own part, which no other expert has.
+                unsafe { std::slice::from_raw_parts_mut(place.at(at), hidden) }
+                    .copy_from_slice(out);
             }
+        };
+        // Many experts: one a thread at a time, which spares threads the meeting in each of their layers. Few: all threads
+        // on each.
+        let threads = &self.cpu.threads;
+        if wanted.len() >= 4 * threads.count() {
+            threads.run(wanted.len(), &|i| one(wanted[i], &self.alone));
+        } else {
+            wanted.iter().for_each(|&e| one(e, &self.cpu));
         }
         let mut out = x.to_vec();
         let mut sum = vec![0.0f32; hidden];
@@ -156,7 +170,13 @@ mod tests {
 
     const HIDDEN: usize = 24;
     const INNER: usize = 20;
-    const COUNT: usize = 5;
+    /// More than four for each of two threads: one row wants few experts, many rows want many.
+    const COUNT: usize = 11;
+
+    fn cpu(threads: usize, set: InstructionSet) -> Arc<Cpu> {
+        let threads = Threads::new(threads);
+        Arc::new(Cpu { threads, set })
+    }
 
     fn experts(normalised: bool, profile: Profile, set: InstructionSet) -> Experts {
         let pack = |name: &str, n: usize, k: usize, profile| {
@@ -179,10 +199,8 @@ mod tests {
             per_token: 2,
             normalised,
             activation: Activation::Silu,
-            cpu: Arc::new(Cpu {
-                threads: Threads::new(2),
-                set,
-            }),
+            cpu: cpu(2, set),
+            alone: cpu(1, set),
         }
     }
 

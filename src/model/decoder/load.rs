@@ -6,7 +6,7 @@ use super::super::{ModelSpec, Norms, QkNorm, Weights, WeightsError};
 use super::{Branch, Decoder, Feed, Layer};
 use crate::kernels::{
     Before, Cap, Cpu, Embedding, Expert, Experts, Join, Linear, PackedLinear, Profile, QkWeights,
-    RopeTable,
+    RopeTable, Threads,
 };
 
 type Loaded<T> = std::result::Result<T, WeightsError>;
@@ -197,6 +197,10 @@ impl Source<'_> {
             normalised: table.normalised,
             activation: spec.activation,
             cpu: Arc::clone(self.cpu),
+            alone: Arc::new(Cpu {
+                threads: Threads::new(1),
+                set: self.cpu.set,
+            }),
         })
     }
 }
