@@ -302,7 +302,7 @@ fn main() {
         .expect("weights fit the configuration");
     drop(weights);
     let load = started.elapsed();
-    let weight_bytes = decoder.weight_bytes();
+    let (weight_bytes, step_bytes) = (decoder.weight_bytes(), decoder.step_bytes());
     let pool = KvPool::new(&spec, conversations * tokens_each / PAGE_TOKENS + 80, o.kv);
     let vocabulary = Vocabulary {
         drawable: vec![true; vocab],
@@ -369,7 +369,7 @@ fn main() {
     let body = spec.linear_parameters() as f64 - head;
     let linear = 2.0 * (body * (new + prefill) + head * new);
     let attention = 4.0 * (spec.layers * spec.heads * spec.head_dim) as f64 * attended;
-    let bytes = steps * weight_bytes as f64 + kv_bytes as f64 * attended;
+    let bytes = steps * step_bytes.of((new + prefill) / steps) + kv_bytes as f64 * attended;
     let arithmetic = linear / (linear_peak * 1e9) + attention / (peak * 1e9);
     let limit = arithmetic.max(bytes / (gbps * 1e9));
     let report = json!({

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::machine::Machine;
 use crate::engine::{Profile, Started};
-use crate::model::ModelSpec;
+use crate::model::{ModelSpec, StepBytes};
 
 /// Which of the processor's units an operation needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -37,7 +37,7 @@ const ATTENTION_CLASS: OperationClass = OperationClass::F32;
 #[derive(Clone, Debug)]
 pub struct Demand {
     /// Bytes of weights that each step reads.
-    pub step_bytes: usize,
+    pub step_bytes: StepBytes,
     /// Bytes of keys and values per token, all layers together.
     pub kv_bytes_per_token: usize,
     /// Numbers in the matrices that every row passes; and those of the head, which only sampled rows pass.
@@ -76,7 +76,7 @@ impl Demand {
         let keys = self.keys(context..context + new) * batch as f64;
         let rows = (batch * new) as f64;
         Work {
-            bytes: (new * self.step_bytes) as f64 + self.key_bytes(keys),
+            bytes: new as f64 * self.step_bytes.of(batch as f64) + self.key_bytes(keys),
             linear: 2.0 * rows * (self.body_parameters + self.head_parameters) as f64,
             attention: self.attention_operations(keys),
         }
@@ -87,7 +87,7 @@ impl Demand {
     #[expect(clippy::cast_precision_loss, reason = "counts of operations")]
     pub fn prefill(&self, tokens: usize) -> Work {
         Work {
-            bytes: (self.step_bytes + tokens * self.kv_bytes_per_token) as f64,
+            bytes: self.step_bytes.of(tokens as f64) + (tokens * self.kv_bytes_per_token) as f64,
             linear: 2.0 * (tokens * self.body_parameters + self.head_parameters) as f64,
             attention: self.attention_operations(self.keys(1..tokens + 1)),
         }
@@ -166,7 +166,11 @@ mod tests {
 
     fn demand() -> Demand {
         Demand {
-            step_bytes: 1000,
+            step_bytes: StepBytes {
+                all: 1000,
+                experts: 0,
+                chosen: (1, 1),
+            },
             kv_bytes_per_token: 20,
             body_parameters: 400,
             head_parameters: 100,
@@ -202,6 +206,19 @@ mod tests {
                 attention: 4.0 * 8.0 * 30.0,
             }
         );
+    }
+
+    /// Two of eight experts a token: two tokens want 8 · (1 - (3/4)²) = 3.5 of them.
+    #[test]
+    fn experts_count_as_far_as_they_are_wanted() {
+        let bytes = StepBytes {
+            all: 1000,
+            experts: 800,
+            chosen: (2, 8),
+        };
+        assert!((bytes.of(1.0) - 400.0).abs() < 1e-9);
+        assert!((bytes.of(2.0) - 550.0).abs() < 1e-9);
+        assert!((bytes.of(1e6) - 1000.0).abs() < 1e-9);
     }
 
     #[test]

@@ -241,7 +241,7 @@ fn examine(
     }
     *latest = now;
     let dram = around.bandwidth_gb_s;
-    let around = around.for_weights(started.step_bytes);
+    let around = around.for_weights(started.step_bytes.all);
     if around.bandwidth_gb_s > 1.25 * dram {
         notes.push(format!(
             "caches hold its weights and read them at {:.0} GB/s; its limit counts with that",

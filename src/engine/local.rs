@@ -10,7 +10,8 @@ use super::{
 };
 use crate::kernels::{Cpu, InstructionSet, KvType, PAGE_TOKENS, Profile, Threads};
 use crate::model::{
-    ChatRole, Decoder, Encoder, KvPool, Manifest, ModelError, ModelParts, ModelSpec, View,
+    ChatRole, Decoder, Encoder, KvPool, Manifest, ModelError, ModelParts, ModelSpec, StepBytes,
+    View,
 };
 
 /// Tokens that one step computes at most while prompts wait.
@@ -116,7 +117,7 @@ pub struct Started {
     pub pool_tokens: usize,
     pub weight_bytes: usize,
     /// Bytes of weights that every step reads.
-    pub step_bytes: usize,
+    pub step_bytes: StepBytes,
     /// Bytes of keys and values per token.
     pub kv_bytes_per_token: usize,
     /// What computes each class of tensor, for people.

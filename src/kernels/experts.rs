@@ -107,7 +107,9 @@ impl Experts {
         if wanted.len() >= 4 * threads.count() {
             threads.run(wanted.len(), &|i| one(wanted[i], &self.alone));
         } else {
-            wanted.iter().for_each(|&e| one(e, &self.cpu));
+            for &e in &wanted {
+                one(e, &self.cpu);
+            }
         }
         let mut out = x.to_vec();
         let mut sum = vec![0.0f32; hidden];
@@ -130,6 +132,12 @@ impl Experts {
             add_scaled_into(stream, &sum, 1.0, place, self.cpu.set);
         }
         out
+    }
+
+    /// Bytes of the experts' weights.
+    pub fn bytes(&self) -> usize {
+        let experts = self.experts.iter();
+        experts.map(|e| e.gate_up.bytes() + e.down.bytes()).sum()
     }
 
     /// All weight matrices.

@@ -11,7 +11,7 @@ pub mod tokenizer;
 mod view;
 mod weights;
 
-pub use decoder::{Decoder, StepRows};
+pub use decoder::{Decoder, StepBytes, StepRows};
 pub use encode::{EncodeError, Encoded, Encoder};
 pub use kv_pool::KvPool;
 pub use manifest::Manifest;

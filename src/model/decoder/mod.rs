@@ -22,6 +22,28 @@ pub struct StepRows<'a> {
     pub logits: &'a [u32],
 }
 
+/// Bytes of weights that a step reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StepBytes {
+    /// With every expert.
+    pub all: usize,
+    /// Of `all`, those of experts.
+    pub experts: usize,
+    /// Experts of a token, and all of a layer.
+    pub chosen: (usize, usize),
+}
+
+impl StepBytes {
+    /// Expected bytes of a step of `rows` rows whose experts are drawn evenly.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "sizes")]
+    pub fn of(&self, rows: f64) -> f64 {
+        let (per_token, count) = self.chosen;
+        let unwanted = (1.0 - per_token as f64 / count as f64).powf(rows);
+        self.all as f64 - self.experts as f64 * unwanted
+    }
+}
+
 /// A decoder with its weights packed.
 pub struct Decoder {
     pub spec: ModelSpec,
@@ -110,13 +132,27 @@ impl Decoder {
             .sum()
     }
 
-    /// Bytes of weights that a step of many rows reads: all but a table of which single rows are looked up.
+    /// Bytes of weights that a step reads: all but a table of which single rows are looked up, and of experts those that
+    /// somebody wants.
     #[must_use]
-    pub fn step_bytes(&self) -> usize {
-        if Arc::ptr_eq(&self.head.weights, &self.embedding.table) {
+    pub fn step_bytes(&self) -> StepBytes {
+        let all = if Arc::ptr_eq(&self.head.weights, &self.embedding.table) {
             self.weight_bytes()
         } else {
             self.weight_bytes() - self.embedding.table.bytes()
+        };
+        let experts = self.layers.iter().map(|layer| match &layer.feed {
+            Feed::Dense { .. } => 0,
+            Feed::Sparse(experts) => experts.bytes(),
+        });
+        StepBytes {
+            all,
+            experts: experts.sum(),
+            chosen: self
+                .spec
+                .experts
+                .as_ref()
+                .map_or((1, 1), |experts| (experts.per_token, experts.count)),
         }
     }
 
