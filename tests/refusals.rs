@@ -204,6 +204,21 @@ fn models_that_are_wrong() {
             bytes
         })
     });
+    let whole = include_bytes!("gguf/qwen2.gguf");
+    let put = |name: &str| {
+        let path = place.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+        path
+    };
+    let cut_gguf = put("cut.gguf").to_str().unwrap().to_owned();
+    let two_gguf = put("two/one.gguf")
+        .parent()
+        .unwrap()
+        .to_str()
+        .unwrap()
+        .to_owned();
+    put("two/two.gguf");
     for (model, code, says) in [
         (base.as_str(), 65, &["no chat template", "hint:"][..]),
         (
@@ -231,7 +246,17 @@ fn models_that_are_wrong() {
             66,
             &["is not on this machine", "hf download"],
         ),
-        ("model.gguf", 65, &["GGUF", "hint:"]),
+        ("./model.gguf", 66, &["./model.gguf: no such file"]),
+        (
+            &cut_gguf,
+            65,
+            &["cut.gguf: not a whole GGUF file: at byte ", "cut short"],
+        ),
+        (
+            &two_gguf,
+            65,
+            &["several GGUF models: one.gguf, two.gguf", "hint:"],
+        ),
         ("a b", 2, &["no model reference", "hint:"]),
         ("scripted:ecko=1", 2, &["it has echo"]),
     ] {

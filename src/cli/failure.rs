@@ -8,6 +8,7 @@ use crate::bench::speed::SpeedError;
 use crate::engine::ChatError;
 use crate::hub::HubError;
 use crate::knowledge::KnowledgeError;
+use crate::model::gguf::GgufError;
 use crate::model::template::TemplateError;
 use crate::model::tokenizer::TokenizerError;
 use crate::model::{ModelError, WeightsError};
@@ -117,9 +118,9 @@ impl From<HubError> for Failure {
     fn from(error: HubError) -> Self {
         let code = match &error {
             HubError::Reference { .. } => Code::Usage,
-            HubError::Gguf { .. } | HubError::LfsPointer { .. } | HubError::Malformed { .. } => {
-                Code::Data
-            }
+            HubError::LfsPointer { .. }
+            | HubError::Malformed { .. }
+            | HubError::SeveralGguf { .. } => Code::Data,
             HubError::Read { .. } => Code::Io,
             _ => Code::Missing,
         };
@@ -164,12 +165,14 @@ impl From<ModelError> for Failure {
             ),
             // What is wrong with a file is a text; whether it can be opened at all tells the kinds apart.
             ModelError::File { path, .. } => (unopened(path).unwrap_or(Code::Data), None),
-            ModelError::Weights(WeightsError::Io { source, .. }) => (io_code(source), None),
+            ModelError::Weights(WeightsError::Io { source, .. })
+            | ModelError::Gguf(GgufError::Io { source, .. }) => (io_code(source), None),
             ModelError::Tokenizer(TokenizerError::Read { path, .. })
             | ModelError::Template(TemplateError::Read { path, .. }) => {
                 (unopened(path).unwrap_or(Code::Io), None)
             }
             ModelError::Spec { .. }
+            | ModelError::Gguf(_)
             | ModelError::Weights(
                 WeightsError::Format { .. }
                 | WeightsError::Missing { .. }

@@ -11,6 +11,7 @@ use super::failure::{Code, Failure};
 use super::talk::grouped;
 use super::workshop::read_parts;
 use crate::engine::Numerics;
+use crate::model::gguf::TensorType;
 use crate::model::tokenizer::Tokenizer;
 use crate::model::{Encoder, ModelParts, ModelSpec, Norms, QkNorm};
 
@@ -51,7 +52,11 @@ fn facts(
     let parameters = parameters(spec);
     let files = parts.weights.paths().count();
     let disk_bytes = parts.weights.bytes();
-    let dtype = dtype(disk_bytes, parameters, &parts.config);
+    let types = parts.weights.gguf_types();
+    let dtype = match &types {
+        Some(types) => shares(types),
+        None => dtype(disk_bytes, parameters, &parts.config),
+    };
     let context = parts.manifest.context_tokens.unwrap_or(LONGEST_CONTEXT);
     // Layers that see everything say how far positions reach.
     let rope = (0..spec.layers)
@@ -89,7 +94,7 @@ fn facts(
         "tied": spec.tied,
         "window": spec.windows.iter().flatten().max(),
         "rope": rope.map(|rope| json!({ "theta": rope.theta, "scaling": rope.scaling.name() })),
-        "disk": { "dtype": dtype, "bytes": disk_bytes, "files": files },
+        "disk": { "format": if types.is_some() { "gguf" } else { "safetensors" }, "dtype": dtype, "bytes": disk_bytes, "files": files },
         "context_tokens": spec.max_positions.min(context),
         "trained_context_tokens": spec.max_positions,
         "vocabulary": spec.vocab_size,
@@ -149,6 +154,16 @@ fn parameters(spec: &ModelSpec) -> usize {
         + (1 + usize::from(!spec.tied)) * spec.vocab_size * spec.hidden
         + spec.layers * (biases + norms)
         + spec.hidden
+}
+
+/// Types of tensors by the bytes they take, in percent, most first: `Q4_K 71 %, Q6_K 28 %`.
+fn shares(types: &[(TensorType, usize)]) -> String {
+    let all: usize = types.iter().map(|(_, bytes)| bytes).sum();
+    let share = |(kind, bytes): &(TensorType, usize)| match bytes * 100 / all.max(1) {
+        0 => format!("{} < 1 %", kind.name()),
+        share => format!("{} {share} %", kind.name()),
+    };
+    types.iter().map(share).collect::<Vec<_>>().join(", ")
 }
 
 /// The type of the numbers on disk: their width tells, and which of the two of 16 bits the configuration says.
@@ -211,7 +226,12 @@ fn text(facts: &Value) -> String {
     line(
         "on disk",
         format!(
-            "{}, {} in {} file{}",
+            "{}{}, {} in {} file{}",
+            if disk["format"] == "gguf" {
+                "GGUF: "
+            } else {
+                ""
+            },
             word(&disk["dtype"]),
             size(&disk["bytes"]),
             disk["files"],

@@ -4,35 +4,55 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::HubError;
+use super::{HubError, gguf};
 
 /// The files of one model, all present.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelFiles {
     pub dir: PathBuf,
-    pub config: PathBuf,
     /// One, or all shards in order of their names.
     pub weights: Vec<PathBuf>,
+    pub format: ModelFormat,
+    /// The commit, when it came from the Hugging Face cache.
+    pub commit: Option<String>,
+}
+
+/// Where everything but the weights is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ModelFormat {
+    /// In files beside the weights, which are safetensors.
+    HuggingFace(SideFiles),
+    /// In the weight files themselves.
+    Gguf,
+}
+
+/// The files that lie beside safetensors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SideFiles {
+    pub config: PathBuf,
     pub tokenizer: PathBuf,
     pub tokenizer_config: Option<PathBuf>,
     /// `chat_template.jinja`; where absent, `tokenizer_config` holds the template.
     pub chat_template: Option<PathBuf>,
     pub generation_config: Option<PathBuf>,
-    /// The commit, when it came from the Hugging Face cache.
-    pub commit: Option<String>,
 }
 
 /// Bytes hashed at a time: large enough for all lanes, small enough to share among threads.
 const PIECE_BYTES: u64 = 32 << 20;
 
 impl ModelFiles {
-    /// The model in a folder.
+    /// The model in a folder: in the Hugging Face layout, or the one GGUF model that lies there.
     ///
     /// # Errors
     /// When the folder cannot be read, a file that a chat model needs is missing (all are named), a shard that the index
-    /// lists is missing, or a file is only a git-lfs pointer.
+    /// lists is missing, a file is only a git-lfs pointer, or there are several GGUF models.
     pub fn in_folder(folder: &Path, commit: Option<String>) -> Result<Self, HubError> {
         let names = names(folder)?;
+        if !names.iter().any(|name| name.ends_with(".safetensors"))
+            && let Some(first) = gguf::only_model(folder, &names)?
+        {
+            return Self::gguf(&folder.join(first), commit);
+        }
         let file = |name: &str| names.contains(name).then(|| folder.join(name));
         let (weights, mut missing) = weights(folder, &names)?;
         let (config, tokenizer) = (file("config.json"), file("tokenizer.json"));
@@ -57,12 +77,14 @@ impl ModelFiles {
                 let generation_config = file("generation_config.json");
                 Ok(Self {
                     dir: folder.to_owned(),
-                    config,
                     weights,
-                    tokenizer,
-                    tokenizer_config,
-                    chat_template,
-                    generation_config,
+                    format: ModelFormat::HuggingFace(SideFiles {
+                        config,
+                        tokenizer,
+                        tokenizer_config,
+                        chat_template,
+                        generation_config,
+                    }),
                     commit,
                 })
             }
@@ -74,18 +96,40 @@ impl ModelFiles {
         }
     }
 
+    /// The model in a GGUF file, with the other parts where it is one of several.
+    ///
+    /// # Errors
+    /// When it or one of its parts is missing or is only a git-lfs pointer.
+    pub fn gguf(path: &Path, commit: Option<String>) -> Result<Self, HubError> {
+        let weights = gguf::parts(path)?;
+        for path in &weights {
+            refuse_pointer(path)?;
+        }
+        Ok(Self {
+            dir: path.parent().unwrap_or(Path::new("")).to_owned(),
+            weights,
+            format: ModelFormat::Gguf,
+            commit,
+        })
+    }
+
     /// All files, in a fixed order.
     pub fn all(&self) -> impl Iterator<Item = &Path> {
-        let optional = [
-            &self.tokenizer_config,
-            &self.chat_template,
-            &self.generation_config,
-        ]
-        .into_iter()
-        .flatten();
-        [&self.config, &self.tokenizer]
+        let beside = match &self.format {
+            ModelFormat::HuggingFace(side) => {
+                let optional = [
+                    &side.tokenizer_config,
+                    &side.chat_template,
+                    &side.generation_config,
+                ];
+                let mut beside = vec![&side.config, &side.tokenizer];
+                beside.extend(optional.into_iter().flatten());
+                beside
+            }
+            ModelFormat::Gguf => Vec::new(),
+        };
+        beside
             .into_iter()
-            .chain(optional)
             .chain(&self.weights)
             .map(PathBuf::as_path)
     }
@@ -239,8 +283,6 @@ fn hint(names: &BTreeSet<String>) -> Option<String> {
     let safetensors = any(".safetensors");
     let hint = if names.contains("adapter_config.json") {
         "this is an adapter (LoRA); merge it into its base model first"
-    } else if !safetensors && any(".gguf") {
-        "GGUF files are not supported yet; get the original model with its safetensors"
     } else if !safetensors && (any(".bin") || any(".pt") || any(".pth")) {
         "pickled PyTorch weights are not read; get or convert to safetensors"
     } else if !names.contains("tokenizer.json") && names.contains("tokenizer.model") {

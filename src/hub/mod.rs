@@ -1,28 +1,41 @@
-//! A model reference becomes local files: a folder, or `org/name` in the Hugging Face cache. Nothing here downloads.
+//! A model reference becomes local files: a folder, a GGUF file, or `org/name` in the Hugging Face cache. Nothing here
+//! downloads.
 
 mod cache;
 mod files;
+mod gguf;
 mod reference;
 
 use std::path::PathBuf;
 
 pub use cache::{CachePlaces, CachedModel, cached};
-pub use files::ModelFiles;
-pub use reference::ModelRef;
+pub use files::{ModelFiles, ModelFormat, SideFiles};
+pub use reference::{GgufPick, ModelRef};
 
 /// Why a reference leads to no model. Every message says what was looked for, where, and how to get it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HubError {
     #[error(
-        "{reference:?} is no model reference: {reason}\n  hint: use a folder, org/name or org/name@revision"
+        "{reference:?} is no model reference: {reason}\n  hint: use a folder, a .gguf file, org/name, org/name@revision, org/name:Q4_K_M or org/name/file.gguf"
     )]
     Reference { reference: String, reason: String },
     #[error("{}: no such folder\n  hint: a model is a folder with config.json, *.safetensors and tokenizer.json, or org/name from the Hugging Face cache", path.display())]
     NoFolder { path: PathBuf },
     #[error("{} is a file; expected the folder it lies in", path.display())]
     NotAFolder { path: PathBuf },
-    #[error("{}: GGUF files are not supported yet\n  hint: supported are folders in the Hugging Face layout: config.json, *.safetensors (F32, F16, BF16), tokenizer.json", path.display())]
-    Gguf { path: PathBuf },
+    #[error("{}: no such file{}", path.display(), hint_line(hint.as_deref()))]
+    NoFile { path: PathBuf, hint: Option<String> },
+    #[error("{} holds several GGUF models: {}\n  hint: name one of the files, or org/name:Q4_K_M where it comes from the cache", folder.display(), found.join(", "))]
+    SeveralGguf { folder: PathBuf, found: Vec<String> },
+    #[error("{} holds {} GGUF model that {wanted:?} could mean{}", folder.display(), if found.is_empty() { "no" } else { "more than one" }, listed(if found.is_empty() { all } else { found }))]
+    NoSuchGguf {
+        folder: PathBuf,
+        wanted: String,
+        /// Those that it could mean.
+        found: Vec<String>,
+        /// All that are there.
+        all: Vec<String>,
+    },
     #[error("{repo} is not on this machine: looked in {}{}\n  hint: on a connected machine run `hf download {repo}{}`, then copy the folder here, or set HF_HOME to where it lies", folder.display(), present(available), revision_flag(revision))]
     NotCached {
         repo: String,
@@ -64,6 +77,14 @@ fn present(revisions: &[String]) -> String {
     }
 }
 
+fn listed(names: &[String]) -> String {
+    if names.is_empty() {
+        String::new()
+    } else {
+        format!("; there are {}", names.join(", "))
+    }
+}
+
 fn hint_line(hint: Option<&str>) -> String {
     hint.map(|hint| format!("\n  hint: {hint}"))
         .unwrap_or_default()
@@ -76,9 +97,20 @@ fn hint_line(hint: Option<&str>) -> String {
 pub fn resolve(reference: &str, places: &CachePlaces) -> Result<ModelFiles, HubError> {
     match ModelRef::parse(reference)? {
         ModelRef::Folder(path) => ModelFiles::in_folder(&path, None),
-        ModelRef::Repo { repo, revision } => {
+        ModelRef::Gguf(path) => ModelFiles::gguf(&path, None),
+        ModelRef::Repo {
+            repo,
+            revision,
+            gguf,
+        } => {
             let (folder, commit) = cache::snapshot(places, &repo, &revision)?;
-            ModelFiles::in_folder(&folder, Some(commit))
+            match gguf {
+                None => ModelFiles::in_folder(&folder, Some(commit)),
+                Some(pick) => {
+                    let file = folder.join(gguf::picked(&folder, &pick)?);
+                    ModelFiles::gguf(&file, Some(commit))
+                }
+            }
         }
     }
 }

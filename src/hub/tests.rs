@@ -26,11 +26,14 @@ fn a_folder_gives_its_files() {
     fill(folder.path(), &WHOLE);
     let files = in_folder(folder.path()).unwrap();
     assert_eq!(files.weights, [folder.path().join("model.safetensors")]);
+    let ModelFormat::HuggingFace(side) = &files.format else {
+        panic!("safetensors lie there")
+    };
     assert_eq!(
-        files.generation_config,
+        side.generation_config,
         Some(folder.path().join("generation_config.json"))
     );
-    assert_eq!((&files.chat_template, &files.commit), (&None, &None));
+    assert_eq!((&side.chat_template, &files.commit), (&None, &None));
     assert_eq!(files.all().count(), 5);
 }
 
@@ -48,7 +51,6 @@ fn everything_missing_is_named_at_once() {
     }
     for (files, hint) in [
         (&["config.json", "pytorch_model.bin"][..], "pickled"),
-        (&["config.json", "model-q4.gguf"], "GGUF"),
         (
             &["adapter_config.json", "adapter_model.safetensors"],
             "LoRA",
@@ -230,4 +232,127 @@ fn names_are_found_in_the_cache() {
         .unwrap_err()
         .to_string();
     assert!(message.contains("--revision v3"), "{message}");
+}
+
+#[test]
+fn a_folder_may_hold_one_gguf_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    fill(path, &["model-Q4_0.gguf", "mmproj-f16.gguf", "README.md"]);
+    let files = in_folder(path).unwrap();
+    assert_eq!(files.weights, [path.join("model-Q4_0.gguf")]);
+    assert_eq!(
+        (&files.format, &files.dir),
+        (&ModelFormat::Gguf, &path.to_owned())
+    );
+    assert_eq!(files.all().count(), 1);
+    // weights that are whole go first
+    fill(path, &WHOLE);
+    assert!(matches!(
+        in_folder(path).unwrap().format,
+        ModelFormat::HuggingFace(_)
+    ));
+    std::fs::remove_file(path.join("model.safetensors")).unwrap();
+    fill(path, &["other.gguf"]);
+    let told = in_folder(path).unwrap_err().to_string();
+    assert!(
+        told.contains("several GGUF models: model-Q4_0.gguf, other.gguf"),
+        "{told}"
+    );
+    let pointer = path.join("other.gguf");
+    std::fs::write(&pointer, "version https://git-lfs.github.com/spec/v1\n").unwrap();
+    let reference = pointer.to_str().unwrap();
+    assert_eq!(
+        resolve(reference, &CachePlaces::default()),
+        Err(HubError::LfsPointer {
+            path: pointer.clone()
+        })
+    );
+}
+
+#[test]
+fn every_part_of_a_split_model_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let part = |number: usize| {
+        folder
+            .path()
+            .join(format!("m-q8-{number:05}-of-00003.gguf"))
+    };
+    for number in [1, 3] {
+        std::fs::write(part(number), "x").unwrap();
+    }
+    let told = in_folder(folder.path()).unwrap_err().to_string();
+    assert!(
+        told.contains("m-q8-00002-of-00003.gguf: no such file"),
+        "{told}"
+    );
+    assert!(told.contains("split into 3 files"), "{told}");
+    std::fs::write(part(2), "x").unwrap();
+    let all = [part(1), part(2), part(3)];
+    assert_eq!(in_folder(folder.path()).unwrap().weights, all);
+    let reference = part(3);
+    let files = resolve(reference.to_str().unwrap(), &CachePlaces::default()).unwrap();
+    assert_eq!(files.weights, all);
+}
+
+#[test]
+fn gguf_files_are_found_in_the_cache() {
+    const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+    let cache = tempfile::tempdir().unwrap();
+    let places = CachePlaces {
+        hub_cache: Some(cache.path().to_owned()),
+        ..CachePlaces::default()
+    };
+    let repo = cache.path().join("models--no-such-org--name-GGUF");
+    let snapshot = repo.join("snapshots").join(COMMIT);
+    std::fs::create_dir_all(repo.join("refs")).unwrap();
+    std::fs::write(repo.join("refs/main"), COMMIT).unwrap();
+    fill(
+        &snapshot,
+        &[
+            "name-Q4_K_M.gguf",
+            "name-Q8_0.gguf",
+            "mmproj-name-Q8_0.gguf",
+        ],
+    );
+    fill(
+        &snapshot.join("BF16"),
+        &[
+            "name-BF16-00001-of-00002.gguf",
+            "name-BF16-00002-of-00002.gguf",
+        ],
+    );
+    let found = |reference: &str| resolve(reference, &places).map(|files| files.weights);
+    for (reference, name) in [
+        ("no-such-org/name-GGUF:Q4_K_M", "name-Q4_K_M.gguf"),
+        ("no-such-org/name-GGUF:q8_0", "name-Q8_0.gguf"),
+        ("no-such-org/name-GGUF@0123456:q8_0", "name-Q8_0.gguf"),
+        ("no-such-org/name-GGUF/name-Q8_0.gguf", "name-Q8_0.gguf"),
+        (
+            "no-such-org/name-GGUF@main/name-Q8_0.gguf",
+            "name-Q8_0.gguf",
+        ),
+    ] {
+        assert_eq!(
+            found(reference),
+            Ok(vec![snapshot.join(name)]),
+            "{reference}"
+        );
+    }
+    assert_eq!(found("no-such-org/name-GGUF:bf16").unwrap().len(), 2);
+    let told = |reference: &str| found(reference).unwrap_err().to_string();
+    let several = told("no-such-org/name-GGUF");
+    assert!(several.contains("several GGUF models"), "{several}");
+    let none = told("no-such-org/name-GGUF:Q2_K");
+    assert!(
+        none.contains("no GGUF model that \"Q2_K\" could mean; there are BF16/name-BF16-00001"),
+        "{none}"
+    );
+    let both = told("no-such-org/name-GGUF:name");
+    assert!(both.contains("more than one GGUF model"), "{both}");
+    let missing = told("no-such-org/name-GGUF/name-Q5_0.gguf");
+    assert!(
+        missing.contains("name-Q5_0.gguf: no such file"),
+        "{missing}"
+    );
 }

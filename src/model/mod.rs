@@ -2,6 +2,7 @@
 
 mod decoder;
 mod encode;
+pub mod gguf;
 mod kv_pool;
 mod manifest;
 mod parts;

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::gguf::{self, Gguf, GgufError};
 use super::template::{ChatTemplate, Day, TemplateError};
 use super::tokenizer::{Tokenizer, TokenizerError};
 use super::{Manifest, ModelSpec, SpecError, Weights, WeightsError};
-use crate::hub::{HubError, ModelFiles};
+use crate::hub::{HubError, ModelFiles, ModelFormat, SideFiles};
 
 /// What can be wrong with a model folder.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +21,8 @@ pub enum ModelError {
     File { path: PathBuf, reason: String },
     #[error("{}: {source}", path.display())]
     Spec { path: PathBuf, source: SpecError },
+    #[error(transparent)]
+    Gguf(#[from] GgufError),
     #[error(transparent)]
     Weights(#[from] WeightsError),
     #[error(transparent)]
@@ -70,7 +73,7 @@ macro_rules! demo_file {
 }
 
 impl ModelParts {
-    /// Reads a model folder. `day` is what templates print as today's date; `template` says whether one is needed.
+    /// Reads a model. `day` is what templates print as today's date; `template` says whether one is needed.
     ///
     /// # Errors
     /// Names the file and what is wrong with it.
@@ -80,17 +83,6 @@ impl ModelParts {
         template: bool,
         threads: usize,
     ) -> Result<Self, ModelError> {
-        let (config_text, config) = json(&files.config)?;
-        let spec = ModelSpec::from_config(&config_text).map_err(|source| ModelError::Spec {
-            path: files.config.clone(),
-            source,
-        })?;
-        let generation = files
-            .generation_config
-            .as_deref()
-            .map(json)
-            .transpose()?
-            .map(|(_, value)| value);
         let manifest_path = files.dir.join("colloquy.toml");
         let manifest = match std::fs::read_to_string(&manifest_path) {
             Ok(text) => Manifest::parse(&text).map_err(|reason| ModelError::File {
@@ -105,28 +97,89 @@ impl ModelParts {
                 });
             }
         };
+        let read = match &files.format {
+            ModelFormat::HuggingFace(side) => Self::read_folder(files, side, day, template)?,
+            ModelFormat::Gguf => Self::read_gguf(files, day, template)?,
+        };
+        read.tokenizer.check_rows(read.spec.vocab_size)?;
+        Ok(Self {
+            // The manifest changes prompts and budgets, so it belongs to what identifies the model.
+            hash: crate::hash::of_value(&(files.content_hash(threads)?, &manifest)),
+            manifest,
+            ..read
+        })
+    }
+
+    fn read_folder(
+        files: &ModelFiles,
+        side: &SideFiles,
+        day: Day,
+        template: bool,
+    ) -> Result<Self, ModelError> {
+        let (config_text, config) = json(&side.config)?;
+        let spec = ModelSpec::from_config(&config_text).map_err(|source| ModelError::Spec {
+            path: side.config.clone(),
+            source,
+        })?;
+        let generation = side
+            .generation_config
+            .as_deref()
+            .map(json)
+            .transpose()?
+            .map(|(_, value)| value);
         let template = if template {
             Some(ChatTemplate::load(&files.dir, day)?)
         } else {
             None
         };
-        let tokenizer = Arc::new(Tokenizer::load(
-            &files.tokenizer,
-            files.tokenizer_config.as_deref(),
-        )?);
-        tokenizer.check_rows(spec.vocab_size)?;
-        let weights = Weights::open(&files.weights)?;
-        // The manifest changes prompts and budgets, so it belongs to what identifies the model.
-        let hash = crate::hash::of_value(&(files.content_hash(threads)?, &manifest));
+        let tokenizer = Tokenizer::load(&side.tokenizer, side.tokenizer_config.as_deref())?;
         Ok(Self {
             spec,
             config,
             generation,
-            tokenizer,
+            tokenizer: Arc::new(tokenizer),
             template,
-            weights,
-            manifest,
-            hash,
+            weights: Weights::open(&files.weights)?,
+            manifest: Manifest::default(),
+            hash: String::new(),
+        })
+    }
+
+    fn read_gguf(files: &ModelFiles, day: Day, template: bool) -> Result<Self, ModelError> {
+        let gguf = Gguf::open(&files.weights)?;
+        let path = gguf.path().to_owned();
+        let gguf::GgufModel {
+            config,
+            text,
+            layout,
+        } = gguf::model(&gguf)?;
+        let mut spec =
+            ModelSpec::from_config(&config.to_string()).map_err(|source| ModelError::Spec {
+                path: path.clone(),
+                source,
+            })?;
+        // the converter has added the one
+        spec.norm_offset = false;
+        let named: Vec<String> = text.named.values().cloned().collect();
+        let tokenizer = Tokenizer::from_bytes(text.tokenizer.to_string().as_bytes(), &named)
+            .map_err(|reason| ModelError::File {
+                path: path.clone(),
+                reason: format!("the vocabulary: {reason}"),
+            })?;
+        let template = match (template, text.chat_template) {
+            (false, _) => None,
+            (true, Some(source)) => Some(ChatTemplate::new(&source, text.named, day)?),
+            (true, None) => return Err(TemplateError::Missing { folder: path }.into()),
+        };
+        Ok(Self {
+            spec,
+            config,
+            generation: Some(text.generation),
+            tokenizer: Arc::new(tokenizer),
+            template,
+            weights: Weights::gguf(gguf, layout),
+            manifest: Manifest::default(),
+            hash: String::new(),
         })
     }
 

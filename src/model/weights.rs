@@ -1,14 +1,17 @@
-//! Weight files: safetensors, mapped, checked, and handed out tensor by tensor.
+//! Weight files: safetensors or GGUF, mapped, checked, and handed out tensor by tensor under the original model's names.
 
-use std::collections::BTreeMap;
-use std::fs::File;
+mod bytes;
+mod gguf;
+mod safetensors;
+mod tensor;
+
 use std::path::{Path, PathBuf};
 
-use half::{bf16, f16};
-use memmap2::Mmap;
-use safetensors::SafeTensors;
-use safetensors::tensor::{Dtype, Metadata};
-
+pub(in crate::model) use self::bytes::Bytes;
+use self::gguf::GgufTensors;
+use self::safetensors::SafetensorsFiles;
+use self::tensor::{Numbers, Tensor};
+use super::gguf::{Gguf, Layout, TensorType};
 use crate::kernels::{PackedLinear, Profile, Rows};
 
 /// What is wrong with a weight file.
@@ -42,49 +45,28 @@ pub enum WeightsError {
 
 /// The tensors of a model's weight files.
 pub struct Weights {
-    files: Vec<(PathBuf, Bytes, Metadata, usize)>,
-    /// Name → index of its file.
-    names: BTreeMap<String, usize>,
+    source: Source,
 }
 
-/// Where a file's bytes are.
-enum Bytes {
-    Mapped(Mmap),
-    Embedded(&'static [u8]),
-}
-
-impl std::ops::Deref for Bytes {
-    type Target = [u8];
-    fn deref(&self) -> &[u8] {
-        match self {
-            Self::Mapped(map) => map,
-            Self::Embedded(bytes) => bytes,
-        }
-    }
+enum Source {
+    Safetensors(SafetensorsFiles),
+    Gguf(GgufTensors),
 }
 
 impl Weights {
-    /// Maps the files and checks their headers.
+    /// Maps safetensors files and checks their headers.
     ///
     /// # Errors
     /// When a file cannot be opened, is cut short, or its header does not describe it.
     pub fn open(paths: &[PathBuf]) -> Result<Self, WeightsError> {
-        let mut weights = Self {
-            files: Vec::new(),
-            names: BTreeMap::new(),
-        };
-        for path in paths {
-            let io = |source| WeightsError::Io {
+        let map = |path: &PathBuf| {
+            let bytes = Bytes::map(path).map_err(|source| WeightsError::Io {
                 path: path.clone(),
                 source,
-            };
-            let file = File::open(path).map_err(io)?;
-            // SAFETY: the map is read-only; a file that is changed while it is read gives other numbers or a signal, as
-            // with every mapped model file.
-            let map = unsafe { Mmap::map(&file) }.map_err(io)?;
-            weights.add(path.clone(), Bytes::Mapped(map))?;
-        }
-        Ok(weights)
+            })?;
+            Ok((path.clone(), bytes))
+        };
+        Self::safetensors(paths.iter().map(map).collect::<Result<_, WeightsError>>()?)
     }
 
     /// The one file of a model that is part of the program.
@@ -92,94 +74,64 @@ impl Weights {
     /// # Errors
     /// As [`Weights::open`].
     pub fn embedded(name: &str, bytes: &'static [u8]) -> Result<Self, WeightsError> {
-        let mut weights = Self {
-            files: Vec::new(),
-            names: BTreeMap::new(),
-        };
-        weights.add(name.into(), Bytes::Embedded(bytes))?;
-        Ok(weights)
+        Self::safetensors(vec![(name.into(), Bytes::Embedded(bytes))])
     }
 
-    fn add(&mut self, path: PathBuf, bytes: Bytes) -> Result<(), WeightsError> {
-        let format = |detail: String| WeightsError::Format {
-            path: path.clone(),
-            detail,
-        };
-        SafeTensors::deserialize(&bytes)
-            .map_err(|e| format(explain(&e.to_string(), bytes.len())))?;
-        let (header, metadata) =
-            SafeTensors::read_metadata(&bytes).map_err(|e| format(e.to_string()))?;
-        for name in metadata.tensors().keys() {
-            self.names.insert(name.clone(), self.files.len());
+    fn safetensors(files: Vec<(PathBuf, Bytes)>) -> Result<Self, WeightsError> {
+        Ok(Self {
+            source: Source::Safetensors(SafetensorsFiles::new(files)?),
+        })
+    }
+
+    /// The tensors of a GGUF model.
+    pub(in crate::model) fn gguf(gguf: Gguf, layout: Layout) -> Self {
+        Self {
+            source: Source::Gguf(GgufTensors { gguf, layout }),
         }
-        self.files.push((path, bytes, metadata, header + 8));
-        Ok(())
     }
 
     /// Bytes of all files.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.files.iter().map(|(_, map, _, _)| map.len()).sum()
+        match &self.source {
+            Source::Safetensors(files) => files.bytes(),
+            Source::Gguf(tensors) => tensors.gguf.bytes(),
+        }
     }
 
     /// Bytes that the tensors take once packed, at most: in profile `f32` bf16 as it is and everything else as f32; in
     /// profiles `bf16` and `int8` matrices in that type.
     #[must_use]
     pub fn packed_bytes(&self, profile: Profile) -> usize {
-        let tensors = self
-            .files
-            .iter()
-            .flat_map(|(_, _, metadata, _)| metadata.tensors().into_values());
-        tensors
-            .map(|info| {
-                let numbers: usize = info.shape.iter().product();
-                match (profile, info.dtype) {
-                    (Profile::Int8, _) if info.shape.len() == 2 => numbers + numbers / 16,
-                    (Profile::Bf16, _) if info.shape.len() == 2 => numbers * 2,
-                    (_, Dtype::BF16) => numbers * 2,
-                    _ => numbers * 4,
-                }
-            })
-            .sum()
+        let packed = |(shape, kind): (Vec<usize>, Option<TensorType>)| {
+            let numbers: usize = shape.iter().product();
+            match (profile, kind) {
+                (Profile::Int8, _) if shape.len() >= 2 => numbers + numbers / 16,
+                (Profile::Bf16, _) if shape.len() >= 2 => numbers * 2,
+                (_, Some(TensorType::BF16)) => numbers * 2,
+                _ => numbers * 4,
+            }
+        };
+        match &self.source {
+            Source::Safetensors(files) => files.shapes().map(packed).sum(),
+            Source::Gguf(tensors) => tensors.shapes().map(packed).sum(),
+        }
     }
 
     /// Whether a tensor is there.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
-        self.names.contains_key(name)
+        match &self.source {
+            Source::Safetensors(files) => files.has(name),
+            Source::Gguf(tensors) => tensors.has(name),
+        }
     }
 
-    fn find(&self, name: &str, shape: &[usize]) -> Result<Tensor<'_>, WeightsError> {
-        let missing = || WeightsError::Missing {
-            name: name.to_owned(),
-            files: self.files.len(),
-        };
-        let (path, map, metadata, start) =
-            &self.files[*self.names.get(name).ok_or_else(missing)?];
-        let info = metadata.info(name).ok_or_else(missing)?;
-        let (path, name) = (path.clone(), name.to_owned());
-        if info.shape != shape {
-            return Err(WeightsError::Shape {
-                path,
-                name,
-                found: info.shape.clone(),
-                expected: shape.to_vec(),
-            });
+    fn find<'a>(&'a self, name: &'a str, shape: &[usize]) -> Result<Tensor<'a>, WeightsError> {
+        match &self.source {
+            Source::Safetensors(files) => files.find(name, shape),
+            Source::Gguf(tensors) => tensors.find(name, shape),
         }
-        if !matches!(info.dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16) {
-            return Err(WeightsError::Type {
-                path,
-                name,
-                found: format!("{:?}", info.dtype),
-            });
-        }
-        let data = &map[start + info.data_offsets.0..start + info.data_offsets.1];
-        Ok(Tensor {
-            path,
-            name,
-            dtype: info.dtype,
-            data,
-        })
     }
 
     /// A vector as f32.
@@ -201,25 +153,20 @@ impl Weights {
         bias: bool,
         profile: Profile,
     ) -> Result<PackedLinear, WeightsError> {
+        let names: Vec<String> = parts
+            .iter()
+            .map(|(name, _)| format!("{name}.weight"))
+            .collect();
         let tensors = parts
             .iter()
-            .map(|(name, n)| self.find(&format!("{name}.weight"), &[*n, k]))
+            .zip(&names)
+            .map(|((_, n), name)| self.find(name, &[*n, k]))
             .collect::<Result<Vec<_>, _>>()?;
-        let narrow = tensors.iter().all(|t| t.dtype == Dtype::BF16);
-        let mut wide = Vec::new();
-        let mut half = Vec::new();
-        for tensor in &tensors {
-            if narrow {
-                half.push(tensor.halves()?);
-            } else {
-                wide.push(tensor.floats()?);
-            }
-        }
-        let blocks: Vec<Rows<'_>> = if narrow {
-            half.iter().map(|b| Rows::Bf16(b)).collect()
-        } else {
-            wide.iter().map(|b| Rows::F32(b)).collect()
-        };
+        let numbers = tensors
+            .iter()
+            .map(Tensor::numbers)
+            .collect::<Result<Vec<_>, _>>()?;
+        let rows: Vec<Rows<'_>> = numbers.iter().map(Numbers::rows).collect();
         let biases = if bias {
             let mut all = Vec::new();
             for (name, n) in parts {
@@ -229,60 +176,27 @@ impl Weights {
         } else {
             None
         };
-        Ok(PackedLinear::pack(&blocks, k, biases, profile))
+        Ok(PackedLinear::pack(&rows, k, biases, profile))
+    }
+
+    /// The types of the tensors by the bytes they take, most first, where the files are GGUF.
+    #[must_use]
+    pub fn gguf_types(&self) -> Option<Vec<(TensorType, usize)>> {
+        match &self.source {
+            Source::Safetensors(_) => None,
+            Source::Gguf(tensors) => Some(tensors.gguf.types()),
+        }
     }
 
     /// The paths, for messages.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
-        self.files.iter().map(|(path, ..)| path.as_path())
-    }
-}
-
-struct Tensor<'a> {
-    path: PathBuf,
-    name: String,
-    dtype: Dtype,
-    data: &'a [u8],
-}
-
-impl Tensor<'_> {
-    fn check(&self, finite: bool) -> Result<(), WeightsError> {
-        if finite {
-            Ok(())
-        } else {
-            Err(WeightsError::NotFinite {
-                path: self.path.clone(),
-                name: self.name.clone(),
-            })
-        }
-    }
-
-    fn floats(&self) -> Result<Vec<f32>, WeightsError> {
-        let pairs = || self.data.chunks_exact(2).map(|b| [b[0], b[1]]);
-        let out: Vec<f32> = match self.dtype {
-            Dtype::F32 => self
-                .data
-                .chunks_exact(4)
-                .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-                .collect(),
-            Dtype::BF16 => pairs().map(|b| bf16::from_le_bytes(b).to_f32()).collect(),
-            _ => pairs().map(|b| f16::from_le_bytes(b).to_f32()).collect(),
+        let (safetensors, gguf) = match &self.source {
+            Source::Safetensors(files) => (Some(files.paths()), None),
+            Source::Gguf(tensors) => (None, Some(tensors.gguf.paths())),
         };
-        self.check(out.iter().all(|x| x.is_finite()))?;
-        Ok(out)
+        safetensors
+            .into_iter()
+            .flatten()
+            .chain(gguf.into_iter().flatten())
     }
-
-    fn halves(&self) -> Result<Vec<bf16>, WeightsError> {
-        let out: Vec<bf16> = self
-            .data
-            .chunks_exact(2)
-            .map(|b| bf16::from_le_bytes([b[0], b[1]]))
-            .collect();
-        self.check(out.iter().all(|x| x.is_finite()))?;
-        Ok(out)
-    }
-}
-
-fn explain(error: &str, len: usize) -> String {
-    format!("{error} (the file has {len} bytes; a download cut short looks like this)")
 }

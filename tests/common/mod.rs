@@ -88,6 +88,17 @@ fn parts_over(
     spec: ModelSpec,
 ) -> EngineParts {
     let positions = context(name).unwrap_or(spec.max_positions);
+    engine_parts(spec, &Weights::open(files).unwrap(), positions, setup, cpu)
+}
+
+/// Any weights, ready to run on `cpu`; their texts are the ids themselves.
+pub fn engine_parts(
+    spec: ModelSpec,
+    weights: &Weights,
+    positions: usize,
+    setup: Setup,
+    cpu: &Arc<Cpu>,
+) -> EngineParts {
     let pool = KvPool::new(&spec, setup.pages, setup.kv);
     let vocabulary = Vocabulary {
         drawable: vec![true; spec.vocab_size],
@@ -98,14 +109,7 @@ fn parts_over(
         }),
         environment: None,
     };
-    let decoder = Decoder::load(
-        spec,
-        &Weights::open(files).unwrap(),
-        positions,
-        setup.profile,
-        Arc::clone(cpu),
-    )
-    .unwrap();
+    let decoder = Decoder::load(spec, weights, positions, setup.profile, Arc::clone(cpu)).unwrap();
     let options = EngineOptions {
         step_tokens: setup.step_tokens,
         context_tokens: positions,
