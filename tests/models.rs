@@ -41,6 +41,35 @@ fn the_demo_model_is_shown() {
 }
 
 #[test]
+fn a_gguf_file_is_shown_as_a_folder_is() {
+    let place = Place::new();
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/gguf/blocks-of-256.gguf");
+    let facts = place.ok(&["models", "show", file, "--json"]).json();
+    assert_eq!(facts["family"], "llama");
+    assert_eq!(facts["disk"]["format"], "gguf");
+    let types = facts["disk"]["dtype"].as_str().unwrap();
+    assert!(
+        types.contains("Q6_K ") && types.contains("Q2_K "),
+        "{types}"
+    );
+    assert_eq!(facts["tokenizer"]["kind"], "byte-level BPE");
+    assert_eq!(facts["template"]["system"], true);
+    assert_eq!(facts["end_tokens"][0]["text"], "<|im_end|>");
+    let text = place.ok(&["models", "show", file]).out;
+    assert!(text.contains("GGUF: Q6_K "), "{text}");
+    place.write("hello.txt", "hello the order");
+    let scored = place.ok(&[
+        "score",
+        "--model",
+        file,
+        "--text-file",
+        "hello.txt",
+        "--json",
+    ]);
+    assert!(scored.json()["tokens"].as_array().unwrap().len() > 1);
+}
+
+#[test]
 fn texts_are_scored() {
     let place = Place::new();
     let text = "How long do I have? £5 <|end|> ünï\n";

@@ -169,7 +169,10 @@ impl ModelParts {
         let template = match (template, text.chat_template) {
             (false, _) => None,
             (true, Some(source)) => Some(ChatTemplate::new(&source, text.named, day)?),
-            (true, None) => return Err(TemplateError::Missing { folder: path }.into()),
+            (true, None) => {
+                let what = "is missing; a chat model has one, base models have none";
+                return Err(gguf.wrong("tokenizer.chat_template", what).into());
+            }
         };
         Ok(Self {
             spec,

@@ -188,7 +188,8 @@ def fill(model, seed):
         noise = torch.randn(tensor.shape, generator=draw, dtype=torch.float32)
         width = tensor.shape[-1]
         if "norm" in name:
-            value = 0.3 * noise + (0.0 if gemma else 1.0)
+            # the converter adds Gemma's one in half precision; these numbers do not suffer from it
+            value = (0.3 * noise * 256).round() / 256 if gemma else 0.3 * noise + 1.0
         elif name.endswith(".bias"):
             value = 0.4 * noise
         elif name.endswith("embed_tokens.weight"):

@@ -119,6 +119,8 @@ pub(in crate::model) fn config(gguf: &Gguf, arch: Arch) -> Result<Json, GgufErro
 /// The original's class and model type.
 fn names(arch: Arch, window: Option<u64>) -> (&'static str, &'static str) {
     match arch {
+        // the format has no name of its own for Mistral
+        Arch::Llama if window.is_some() => ("MistralForCausalLM", "mistral"),
         Arch::Llama => ("LlamaForCausalLM", "llama"),
         Arch::SmolLm3 => ("SmolLM3ForCausalLM", "smollm3"),
         Arch::Qwen2 => ("Qwen2ForCausalLM", "qwen2"),
@@ -246,6 +248,20 @@ impl Keys<'_> {
             .filter(|window| *window > 0))
     }
 
+    /// For architectures whose originals say by layer which windows are used, and whose files do not.
+    fn refuse_window(&self) -> Result<(), GgufError> {
+        match self.window()? {
+            None => Ok(()),
+            Some(window) => Err(GgufError::Unsupported {
+                path: self.gguf.path().to_owned(),
+                what: format!(
+                    "`{}` is {window}, which is not supported for this architecture",
+                    self.full("attention.sliding_window")
+                ),
+            }),
+        }
+    }
+
     /// Which layers have a window, as `layer_types`: every one but each `usual`th, where the file says nothing else.
     fn layer_types(&self, layers: u64, usual: u64) -> Result<Json, GgufError> {
         let key = self.full("attention.sliding_window_pattern");
@@ -355,17 +371,22 @@ impl Keys<'_> {
         let (head_width, head_share) = (head_dim as f64, hidden as f64 / heads as f64);
         match self.arch {
             Arch::Llama => {
+                if let Some(window) = self.window()? {
+                    set("sliding_window", window.into());
+                }
                 if let Some(experts) = self.size("expert_count")?.filter(|n| *n > 0) {
                     set("num_local_experts", experts.into());
                 }
             }
-            Arch::Qwen2 | Arch::Qwen3 => {}
+            Arch::Qwen2 | Arch::Qwen3 => self.refuse_window()?,
             Arch::SmolLm3 => {
+                self.refuse_window()?;
                 // every fourth layer has no positions; the file does not say so
                 let rotated = (1..=layers).map(|layer| Json::from(u8::from(layer % 4 != 0)));
                 set("no_rope_layers", rotated.collect());
             }
             Arch::Qwen3Moe => {
+                self.refuse_window()?;
                 let experts = self.need("expert_count")?;
                 let width = match self.size("expert_feed_forward_length")? {
                     Some(width) => width,
@@ -428,6 +449,7 @@ impl Keys<'_> {
                 }
             }
             Arch::Granite => {
+                self.refuse_window()?;
                 for (name, key, absent) in [
                     ("embedding_multiplier", "embedding_scale", 1.0),
                     ("residual_multiplier", "residual_scale", 1.0),

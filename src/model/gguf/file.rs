@@ -139,7 +139,7 @@ impl Gguf {
         self.parts[0].value(key)
     }
 
-    pub(super) fn wrong(&self, key: &str, what: impl Into<String>) -> GgufError {
+    pub(in crate::model) fn wrong(&self, key: &str, what: impl Into<String>) -> GgufError {
         GgufError::Key {
             path: self.path().to_owned(),
             key: key.to_owned(),

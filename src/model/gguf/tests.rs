@@ -1,5 +1,6 @@
 use std::path::Path;
 
+use super::config::config;
 use super::container::Container;
 use super::file::Gguf;
 use super::names::{Layout, Place, original_order};
@@ -293,6 +294,118 @@ fn parts_must_belong_together() {
     ] {
         let told = told(parts);
         assert!(told.contains(words), "{told}");
+    }
+}
+
+#[test]
+fn tensors_are_found_in_every_part() {
+    let part = |no: u16, name: &str, fill: u8| {
+        let mut draft = Draft::default()
+            .key("split.no", 2, &no.to_le_bytes())
+            .key("split.count", 2, &2u16.to_le_bytes())
+            .tensor(name, &[8], 0, 0);
+        draft.data = vec![fill; 32];
+        draft.parse().unwrap()
+    };
+    let gguf = Gguf::of_parts(vec![part(0, "a", 1), part(1, "b", 2)]).unwrap();
+    let data = |name| gguf.tensor(name).map(|(_, _, data)| data[31]);
+    assert_eq!((data("a"), data("b"), data("c")), (Some(1), Some(2), None));
+    assert_eq!(gguf.types(), [(TensorType::F32, 64)]);
+}
+
+/// The metadata that every model needs, as llama.cpp's converter writes it, and what comes of it.
+#[test]
+fn metadata_becomes_a_configuration() {
+    let number = |n: u32| n.to_le_bytes();
+    let draft = |arch: &str| {
+        let full = |key: &str| format!("{arch}.{key}");
+        Draft::default()
+            .key("general.architecture", 8, &text(arch))
+            .key(&full("embedding_length"), 4, &number(64))
+            .key(&full("block_count"), 4, &number(8))
+            .key(&full("context_length"), 4, &number(4096))
+            .key(&full("feed_forward_length"), 4, &number(96))
+            .key(&full("attention.head_count"), 4, &number(4))
+            .key(
+                &full("attention.layer_norm_rms_epsilon"),
+                6,
+                &1e-6f32.to_le_bytes(),
+            )
+            .tensor("token_embd.weight", &[64, 2], 0, 0)
+            .data(512)
+    };
+    let read = |draft: Draft| {
+        let gguf = Gguf::of_parts(vec![draft.parse().unwrap()]).unwrap();
+        Arch::of(&gguf).and_then(|arch| config(&gguf, arch))
+    };
+    let llama = read(draft("llama")).unwrap();
+    assert_eq!(llama["architectures"][0], "LlamaForCausalLM");
+    assert_eq!(
+        (
+            &llama["vocab_size"],
+            &llama["num_key_value_heads"],
+            &llama["head_dim"]
+        ),
+        (&2.into(), &4.into(), &16.into())
+    );
+    assert_eq!(llama["rms_norm_eps"], 1e-6);
+    assert_eq!(llama["tie_word_embeddings"], true);
+    let window = |arch: &str| {
+        let key = format!("{arch}.attention.sliding_window");
+        read(draft(arch).key(&key, 4, &number(16)))
+    };
+    let mistral = window("llama").unwrap();
+    assert_eq!(
+        (&mistral["model_type"], &mistral["sliding_window"]),
+        (&"mistral".into(), &16.into())
+    );
+    let layers = |config: serde_json::Value| {
+        let types = config["layer_types"].as_array().unwrap().clone();
+        types
+            .iter()
+            .map(|kind| kind.as_str().unwrap().chars().next().unwrap())
+            .collect::<String>()
+    };
+    assert_eq!(layers(window("gemma3").unwrap()), "sssssfss");
+    assert_eq!(layers(window("gemma2").unwrap()), "sfsfsfsf");
+    assert_eq!(layers(read(draft("gemma3")).unwrap()), "ffffffff");
+    let smollm3 = read(draft("smollm3")).unwrap();
+    assert_eq!(
+        smollm3["no_rope_layers"],
+        serde_json::json!([1, 1, 1, 0, 1, 1, 1, 0])
+    );
+    let told = |draft: Draft| read(draft).unwrap_err().to_string();
+    for (told, words) in [
+        (
+            told(draft("mamba")),
+            "architecture \"mamba\" is not supported; supported are llama, ",
+        ),
+        (
+            window("qwen2").unwrap_err().to_string(),
+            "`qwen2.attention.sliding_window` is 16",
+        ),
+        (
+            told(draft("qwen3moe")),
+            "`qwen3moe.expert_count` is missing",
+        ),
+        (
+            told(draft("llama").key("llama.attention.max_alibi_bias", 6, &8f32.to_le_bytes())),
+            "`llama.attention.max_alibi_bias` is not known",
+        ),
+        (
+            told(draft("llama").key("llama.rope.freq_base", 8, &text("x"))),
+            "`llama.rope.freq_base` is not a finite number",
+        ),
+        (
+            told(draft("llama").key("general.type", 8, &text("adapter"))),
+            "`general.type` is \"adapter\"",
+        ),
+        (told(Draft::default()), "`general.architecture` is missing"),
+    ] {
+        assert!(
+            told.starts_with("x.gguf: ") && told.contains(words),
+            "{told}"
+        );
     }
 }
 
