@@ -79,7 +79,8 @@ fn options() -> Result<Options, String> {
                     "f32" => (Profile::F32, KvType::F32),
                     "bf16" => (Profile::Bf16, KvType::F16),
                     "int8" => (Profile::Int8, KvType::F16),
-                    other => return Err(format!("no profile {other}: f32, bf16 or int8")),
+                    "q4" => (Profile::Q4, KvType::F16),
+                    other => return Err(format!("no profile {other}: f32, bf16, int8 or q4")),
                 }
             }
             "--kv" => {
@@ -294,7 +295,7 @@ fn main() {
     let linear_peak = match o.profile {
         Profile::F32 => peak,
         Profile::Bf16 => machine::bf16_peak(&cpu.threads).unwrap_or(peak),
-        Profile::Int8 => machine::int8_peak(&cpu.threads).unwrap_or(peak),
+        Profile::Int8 | Profile::Q4 => machine::int8_peak(&cpu.threads).unwrap_or(peak),
     };
     let started = Instant::now();
     let weights = Weights::open(&files).expect("weights can be read");

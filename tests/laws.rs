@@ -101,6 +101,8 @@ fn batched_equals_alone_bit_for_bit() {
         ("qwen2.5-bf16", Profile::Bf16, KvType::Bf16),
         ("smollm2", Profile::Int8, KvType::F16),
         ("qwen2", Profile::Int8, KvType::F32),
+        ("smollm2", Profile::Q4, KvType::F16),
+        ("qwen3-moe", Profile::Q4, KvType::F32),
         ("gemma2", Profile::Int8, KvType::F16),
         ("olmo2-gqa", Profile::F32, KvType::F32),
         ("qwen3-moe", Profile::Int8, KvType::F16),

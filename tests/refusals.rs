@@ -477,7 +477,7 @@ fn engines_that_cannot_be() {
     );
     let told = place.fails(&["generate", "--quant", "q5"], 78);
     assert!(
-        told.contains("--quant") && told.contains("auto, none, bf16, q8_0"),
+        told.contains("--quant") && told.contains("auto, none, bf16, q8_0, q4"),
         "{told}"
     );
     // What an error names as enough is enough.

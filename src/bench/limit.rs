@@ -26,7 +26,7 @@ pub fn linear_class(profile: Profile) -> OperationClass {
     match profile {
         Profile::F32 => OperationClass::F32,
         Profile::Bf16 => OperationClass::Bf16,
-        Profile::Int8 => OperationClass::Int8,
+        Profile::Int8 | Profile::Q4 => OperationClass::Int8,
     }
 }
 
@@ -254,5 +254,6 @@ mod tests {
         assert_eq!(linear_class(Profile::F32), OperationClass::F32);
         assert_eq!(linear_class(Profile::Bf16), OperationClass::Bf16);
         assert_eq!(linear_class(Profile::Int8), OperationClass::Int8);
+        assert_eq!(linear_class(Profile::Q4), OperationClass::Int8);
     }
 }

@@ -82,7 +82,7 @@ pub struct RecipeArgs {
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Engine")]
 pub struct EngineArgs {
-    /// Weights: auto, none (as they are), bf16 or q8_0
+    /// Weights: auto, none (as they are), bf16, q8_0 or q4
     #[arg(long, value_name = "QUANT")]
     pub quant: Option<String>,
     /// Keys and values: auto, f32, f16 or bf16

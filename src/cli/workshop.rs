@@ -288,6 +288,7 @@ pub fn load_options(reference: &str, spec: &RunSpec) -> Result<LoadOptions, Fail
             settings::Quant::None => Some(Profile::F32),
             settings::Quant::Bf16 => Some(Profile::Bf16),
             settings::Quant::Q8 => Some(Profile::Int8),
+            settings::Quant::Q4 => Some(Profile::Q4),
         },
         kv: match spec.kv_dtype {
             settings::KvDtype::Auto => None,

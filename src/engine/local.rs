@@ -70,7 +70,7 @@ impl Numerics {
 fn usual_kv(profile: Profile) -> KvType {
     match profile {
         Profile::F32 => KvType::F32,
-        Profile::Bf16 | Profile::Int8 => KvType::F16,
+        Profile::Bf16 | Profile::Int8 | Profile::Q4 => KvType::F16,
     }
 }
 

@@ -17,7 +17,7 @@ use half::slice::HalfFloatSliceExt;
 use self::bf16::Bf16Weights;
 pub use self::blocks::{BlockKind, BlocksError};
 use self::f32::F32Weights;
-use self::int8::Int8Weights;
+use self::int8::{BlockWeights, Narrow};
 use super::InstructionSet;
 use super::elementwise::{Activation, gate_into, norm_into};
 use super::lanes::Lanes;
@@ -34,7 +34,7 @@ pub struct PackedLinear {
 enum Weights {
     F32(F32Weights),
     Bf16(Bf16Weights),
-    Int8(Int8Weights),
+    Blocks(BlockWeights),
 }
 
 /// How the linear layers compute.
@@ -44,8 +44,10 @@ pub enum Profile {
     F32,
     /// Weights and activations rounded to bf16, products in pairs, f32 sums.
     Bf16,
-    /// Weights and activations in 8 bits, exact integer sums.
+    /// Weights and activations in 8 bits, exact integer sums; weights that are in blocks stay what they are.
     Int8,
+    /// The same with weights in 4 bits, whatever they come from.
+    Q4,
 }
 
 impl Profile {
@@ -56,6 +58,16 @@ impl Profile {
             Self::F32 => "f32",
             Self::Bf16 => "bf16",
             Self::Int8 => "int8",
+            Self::Q4 => "q4",
+        }
+    }
+
+    /// What a head and its embedding are kept in: 4 bits cost the choice among all tokens more than they save.
+    #[must_use]
+    pub fn head(self) -> Self {
+        match self {
+            Self::Q4 => Self::Int8,
+            profile => profile,
         }
     }
 }
@@ -110,15 +122,34 @@ impl<'a> Rows<'a> {
 
     /// Row `i` in f32: itself, or made in `scratch` (`k` numbers).
     fn row<'b>(&'b self, i: usize, k: usize, scratch: &'b mut [f32]) -> &'b [f32] {
+        self.values(i, k, 0..k, scratch)
+    }
+
+    /// Some numbers of row `i` in f32: themselves, or made in `scratch`. In blocks the first one begins a group of 256.
+    fn values<'b>(
+        &'b self,
+        i: usize,
+        k: usize,
+        range: std::ops::Range<usize>,
+        scratch: &'b mut [f32],
+    ) -> &'b [f32] {
+        let scratch = &mut scratch[..range.len()];
+        let at = i * k + range.start..i * k + range.end;
         match self {
-            Self::F32(rows) => return &rows[i * k..(i + 1) * k],
-            Self::Bf16(rows) => rows[i * k..(i + 1) * k].convert_to_f32_slice(scratch),
-            Self::Blocks { kind, bytes } => {
-                let row = bytes.len() / self.count(k);
-                blocks::numbers(*kind, &bytes[i * row..(i + 1) * row], scratch);
-            }
+            Self::F32(rows) => return &rows[at],
+            Self::Bf16(rows) => rows[at].convert_to_f32_slice(scratch),
+            Self::Blocks { kind, .. } => kind.numbers(self.blocks_of(i, k), range.start, scratch),
         }
         scratch
+    }
+
+    /// The blocks of row `i`.
+    fn blocks_of(&self, i: usize, k: usize) -> &'a [u8] {
+        let Self::Blocks { kind, bytes } = self else {
+            return &[];
+        };
+        let row = k / kind.values() * kind.bytes();
+        &bytes[i * row..(i + 1) * row]
     }
 }
 
@@ -217,14 +248,14 @@ struct Target<'a> {
 }
 
 impl Target<'_> {
-    /// The place of the rows from `row` on in the columns from `column` on, of which a panel has `panel`.
-    fn place(&self, y: &Output, row: usize, column: usize, panel: usize) -> Place {
+    /// The place of the rows from `row` on in `columns` columns from `column` on, or in as many of them as there are.
+    fn place(&self, y: &Output, row: usize, column: usize, columns: usize) -> Place {
         let at = row * self.n + column;
         let null = std::ptr::null();
         Place {
             y: y.at(at),
             n: self.n,
-            columns: panel.min(self.n - column),
+            columns: columns.min(self.n - column),
             bias: self.bias.map_or(null, |bias| bias[column..].as_ptr()),
             residual: self.residual.map_or(null, |r| r[at..].as_ptr()),
         }
@@ -285,7 +316,8 @@ impl PackedLinear {
         let weights = match profile {
             Profile::F32 => Weights::F32(F32Weights::pack(parts, n, k)),
             Profile::Bf16 => Weights::Bf16(Bf16Weights::pack(parts, n, k)),
-            Profile::Int8 => Weights::Int8(Int8Weights::pack(parts, n, k)),
+            Profile::Int8 => Weights::Blocks(BlockWeights::pack(parts, k, Narrow::Q8)),
+            Profile::Q4 => Weights::Blocks(BlockWeights::pack(parts, k, Narrow::Q4)),
         };
         Self {
             n,
@@ -313,7 +345,7 @@ impl PackedLinear {
         match &self.weights {
             Weights::F32(weights) => weights.bytes(),
             Weights::Bf16(weights) => weights.bytes(),
-            Weights::Int8(weights) => weights.bytes(),
+            Weights::Blocks(weights) => weights.bytes(),
         }
     }
 
@@ -330,7 +362,7 @@ impl PackedLinear {
         match &self.weights {
             Weights::F32(weights) => weights.copy_row(row, out),
             Weights::Bf16(weights) => weights.copy_row(row, out),
-            Weights::Int8(weights) => weights.copy_row(row, out),
+            Weights::Blocks(weights) => weights.copy_row(row, out),
         }
     }
 
@@ -343,7 +375,10 @@ impl PackedLinear {
             }
             Weights::F32(_) => format!("f32 {}", set.f32_name()),
             Weights::Bf16(_) => format!("bf16 {}", set.bf16_name()),
-            Weights::Int8(_) => format!("int8 {}", set.int8_name()),
+            Weights::Blocks(weights) => match weights.names().as_slice() {
+                ["q8_0" | "Q8_0"] => format!("int8 {}", set.int8_name()),
+                names => format!("int8 ({} weights) {}", names.join(", "), set.int8_name()),
+            },
         }
     }
 
@@ -370,7 +405,7 @@ impl PackedLinear {
             match &self.weights {
                 Weights::F32(weights) => weights.forward(input, target, &out, cpu),
                 Weights::Bf16(weights) => weights.forward(input, target, &out, cpu),
-                Weights::Int8(weights) => weights.forward(input, target, &out, cpu),
+                Weights::Blocks(weights) => weights.forward(input, target, &out, cpu),
             }
         }
         // SAFETY: the kernels have written every output of every row.
@@ -463,7 +498,7 @@ macro_rules! unroll {
         unroll!(@ $n, $i, $body, 0 1 2 3 4 5 6 7 8 9 10 11)
     };
     (@ $n:expr, $i:ident, $body:block, $($at:literal)*) => {
-        $(if $at < $n { let $i = $at; $body })*
+        $(if const { $at < $n } { let $i = $at; $body })*
     };
 }
 use unroll;

@@ -35,6 +35,8 @@ pub enum ManifestQuant {
     Bf16,
     #[serde(rename = "q8_0")]
     Q8,
+    #[serde(rename = "q4")]
+    Q4,
 }
 
 impl From<ManifestQuant> for Profile {
@@ -43,6 +45,7 @@ impl From<ManifestQuant> for Profile {
             ManifestQuant::None => Self::F32,
             ManifestQuant::Bf16 => Self::Bf16,
             ManifestQuant::Q8 => Self::Int8,
+            ManifestQuant::Q4 => Self::Q4,
         }
     }
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 pub(in crate::model) use self::bytes::Bytes;
 use self::gguf::GgufTensors;
 use self::safetensors::SafetensorsFiles;
-use self::tensor::{Numbers, Tensor};
+use self::tensor::{Entry, Numbers, Tensor};
 use super::gguf::{Gguf, Layout, TensorType};
 use crate::kernels::{PackedLinear, Profile, Rows};
 
@@ -100,21 +100,27 @@ impl Weights {
     }
 
     /// Bytes that the tensors take once packed, at most: in profile `f32` bf16 as it is and everything else as f32; in
-    /// profiles `bf16` and `int8` matrices in that type.
+    /// profiles `bf16` and `int8` matrices in that type; in `q4` those of layers, others as in `int8`.
     #[must_use]
     pub fn packed_bytes(&self, profile: Profile) -> usize {
-        let packed = |(shape, kind): (Vec<usize>, Option<TensorType>)| {
-            let numbers: usize = shape.iter().product();
-            match (profile, kind) {
-                (Profile::Int8, _) if shape.len() >= 2 => numbers + numbers / 16,
-                (Profile::Bf16, _) if shape.len() >= 2 => numbers * 2,
+        let packed = |entry: Entry| {
+            let numbers: usize = entry.shape.iter().product();
+            let matrix = entry.shape.len() >= 2;
+            match (profile, entry.kind) {
+                // Blocks keep their codes; their scales may be laid out a little wider.
+                (Profile::Int8 | Profile::Q4, Some(TensorType::Blocks(kind))) if matrix => {
+                    numbers / kind.values() * kind.bytes() / 16 * 17
+                }
+                (Profile::Q4, _) if matrix && entry.in_layer => numbers / 8 * 5,
+                (Profile::Int8 | Profile::Q4, _) if matrix => numbers + numbers / 16,
+                (Profile::Bf16, _) if matrix => numbers * 2,
                 (_, Some(TensorType::BF16)) => numbers * 2,
                 _ => numbers * 4,
             }
         };
         match &self.source {
-            Source::Safetensors(files) => files.shapes().map(packed).sum(),
-            Source::Gguf(tensors) => tensors.shapes().map(packed).sum(),
+            Source::Safetensors(files) => files.entries().map(packed).sum(),
+            Source::Gguf(tensors) => tensors.entries().map(packed).sum(),
         }
     }
 

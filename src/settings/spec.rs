@@ -53,11 +53,13 @@ pub enum Quant {
     /// 8 bits, and 8-bit arithmetic: numeric profile `int8`.
     #[serde(rename = "q8_0")]
     Q8,
+    /// 4 bits, the head in 8, and 8-bit arithmetic: numeric profile `q4`.
+    Q4,
 }
 
 impl Quant {
     /// Every choice.
-    pub const ALL: &[Self] = &[Self::Auto, Self::None, Self::Bf16, Self::Q8];
+    pub const ALL: &[Self] = &[Self::Auto, Self::None, Self::Bf16, Self::Q8, Self::Q4];
 
     /// The name in recipes.
     #[must_use]
@@ -67,6 +69,7 @@ impl Quant {
             Self::None => "none",
             Self::Bf16 => "bf16",
             Self::Q8 => "q8_0",
+            Self::Q4 => "q4",
         }
     }
 }

@@ -118,7 +118,7 @@ fn every_key_is_read_and_has_a_place_in_the_spec() {
     for key in known_keys() {
         let value = match key.kind {
             Kind::Text if key.path == "brand.channel" => "'email'",
-            Kind::Text if key.path == "quant" => "'q8_0'",
+            Kind::Text if key.path == "quant" => "'q4'",
             Kind::Text if key.path == "kv_dtype" => "'bf16'",
             Kind::Text | Kind::Texts if key.path == "plan.cross" => "['tone', 'style']",
             Kind::Text => "'other'",

@@ -180,7 +180,7 @@ fn a_scale_that_is_no_number_is_told_and_stays_none() {
             for bytes in broken(kind, &sound, block, value) {
                 let told = kind.check_finite(&bytes);
                 assert_eq!(told, Err(BlocksError::NotFinite { kind, block }));
-                for profile in [Profile::F32, Profile::Bf16, Profile::Int8] {
+                for profile in [Profile::F32, Profile::Bf16, Profile::Int8, Profile::Q4] {
                     let rows = Rows::blocks(kind, &bytes, k).unwrap();
                     let packed = PackedLinear::pack(&[rows], k, None, profile);
                     for set in InstructionSet::available() {
@@ -198,5 +198,196 @@ fn a_scale_that_is_no_number_is_told_and_stays_none() {
                 }
             }
         }
+    }
+}
+
+/// Activations in 8 bits by their definition, back as numbers.
+pub(super) fn rounded(x: &[f32]) -> Vec<f64> {
+    x.chunks(32)
+        .flat_map(|x| {
+            let largest = x.iter().fold(0.0f32, |a, x| a.max(x.abs()));
+            let (scale, inverse) = (largest / 127.0, 127.0 / largest);
+            x.iter()
+                .map(move |x| f64::from(scale) * f64::from((x * inverse).round_ties_even()))
+        })
+        .collect()
+}
+
+/// Each row's product with each column of numbers, and the sum of the products' sizes.
+fn products<'a>(
+    x: &'a [f32],
+    w: &'a [Vec<f64>],
+    k: usize,
+) -> impl Iterator<Item = (f64, f64)> + 'a {
+    x.chunks_exact(k).map(rounded).flat_map(move |x| {
+        w.iter().map(move |w| {
+            let each = || x.iter().zip(w).map(|(x, w)| x * w);
+            (each().sum(), each().map(f64::abs).sum())
+        })
+    })
+}
+
+fn numbers(name: &str, n: usize) -> Vec<f32> {
+    let stream = Stream::root(9).child(name);
+    #[expect(clippy::cast_possible_truncation, reason = "test data")]
+    (0..n as u64)
+        .map(|i| (stream.unit(i) * 2.0 - 1.0) as f32)
+        .collect()
+}
+
+fn cpu(set: InstructionSet, threads: usize) -> Cpu {
+    Cpu {
+        threads: Threads::new(threads),
+        set,
+    }
+}
+
+fn bits(y: &[f32]) -> Vec<u32> {
+    y.iter().map(|y| y.to_bits()).collect()
+}
+
+/// A matrix of `n` random rows of `k` numbers of a kind, and the numbers.
+fn matrix(kind: BlockKind, n: usize, k: usize) -> (Vec<u8>, Vec<Vec<f64>>) {
+    let bytes = random_blocks(kind, n * k / kind.values(), 5);
+    let rows = bytes.chunks_exact(kind.row_bytes(k).unwrap());
+    let numbers = rows.map(|row| naive(kind, row)).collect();
+    (bytes, numbers)
+}
+
+#[test]
+#[expect(clippy::cast_possible_truncation, reason = "rounding is the point")]
+fn every_kind_is_exact_but_for_the_chain_and_reads_back() {
+    for kind in BlockKind::ALL {
+        for (m, n, blocks) in [(1, 1, 1), (3, 17, 3), (13, 40, 9), (2, 70, 18)] {
+            let k = blocks * kind.values();
+            let (bytes, w) = matrix(kind, n, k);
+            let x = numbers("x", m * k);
+            let rows = Rows::blocks(kind, &bytes, k).unwrap();
+            let packed = PackedLinear::pack(&[rows], k, None, Profile::Int8);
+            for set in InstructionSet::available() {
+                let y = packed.forward(Input::Rows(&x), None, &cpu(set, 1));
+                for (i, (want, size)) in products(&x, &w, k).enumerate() {
+                    let off = (f64::from(y[i]) - want).abs();
+                    assert!(off <= 2e-6 * size, "{kind:?} {set:?} {m} {n} {k}: {off}");
+                }
+            }
+            let mut row = vec![0.0; k];
+            for (i, w) in w.iter().enumerate() {
+                packed.copy_row(i, &mut row);
+                let want: Vec<f32> = w.iter().map(|&w| w as f32).collect();
+                assert_eq!(row, want, "{kind:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn bits_do_not_depend_on_rows_threads_or_instruction_set() {
+    let (n, m) = (37, 40);
+    let mut kinds: Vec<_> = BlockKind::ALL
+        .map(|kind| (Some(kind), Profile::Int8))
+        .to_vec();
+    kinds.extend([(None, Profile::Int8), (None, Profile::Q4)]);
+    for (kind, profile) in kinds {
+        let k = kind.map_or(200, |kind| 3 * kind.values());
+        let (bytes, floats) = (
+            kind.map_or_else(Vec::new, |kind| matrix(kind, n, k).0),
+            numbers("w", n * k),
+        );
+        let rows = kind.map_or(Rows::F32(&floats), |kind| {
+            Rows::blocks(kind, &bytes, k).unwrap()
+        });
+        let packed = PackedLinear::pack(&[rows], k, None, profile);
+        let x = numbers("x", m * k);
+        let alone: Vec<u32> = x
+            .chunks_exact(k)
+            .flat_map(|x| {
+                let portable = cpu(InstructionSet::Portable, 1);
+                bits(&packed.forward(Input::Rows(x), None, &portable))
+            })
+            .collect();
+        for set in InstructionSet::available() {
+            for threads in [1, 2] {
+                let cpu = cpu(set, threads);
+                for m in 1..=m {
+                    let y = packed.forward(Input::Rows(&x[..m * k]), None, &cpu);
+                    assert!(
+                        bits(&y) == alone[..m * n],
+                        "{kind:?} {profile:?} {set:?} {threads} {m}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn parts_of_different_kinds_are_those_alone() {
+    let (k, m) = (512, 5);
+    let floats = numbers("w", 21 * k);
+    let kinds = [
+        (BlockKind::Q4K, 33),
+        (BlockKind::Q4K, 7),
+        (BlockKind::Q6K, 24),
+        (BlockKind::Q4_0, 1),
+        (BlockKind::Q8_0, 16),
+        (BlockKind::Q2K, 9),
+        (BlockKind::Q3K, 5),
+    ];
+    let bytes = kinds.map(|(kind, n)| matrix(kind, n, k).0);
+    let mut parts: Vec<Rows<'_>> = kinds
+        .iter()
+        .zip(&bytes)
+        .map(|((kind, _), bytes)| Rows::blocks(*kind, bytes, k).unwrap())
+        .collect();
+    parts.insert(3, Rows::F32(&floats));
+    let n: usize = parts.iter().map(|part| part.count(k)).sum();
+    let (bias, residual) = (numbers("bias", n), numbers("residual", m * n));
+    let x = numbers("x", m * k);
+    for profile in [Profile::F32, Profile::Bf16, Profile::Int8, Profile::Q4] {
+        let packed = PackedLinear::pack(&parts, k, Some(bias.clone()), profile);
+        for set in InstructionSet::available() {
+            let cpu = cpu(set, 2);
+            let y = packed.forward(Input::Rows(&x), Some(&residual), &cpu);
+            let mut first = 0;
+            let mut rows = [vec![0.0; k], vec![0.0; k]];
+            for part in &parts {
+                let count = part.count(k);
+                let alone = PackedLinear::pack(&[*part], k, None, profile);
+                let part_y = alone.forward(Input::Rows(&x), None, &cpu);
+                for r in 0..m {
+                    let want: Vec<f32> = (0..count)
+                        .map(|c| {
+                            let at = r * n + first + c;
+                            residual[at] + (part_y[r * count + c] + bias[first + c])
+                        })
+                        .collect();
+                    let y = &y[r * n + first..][..count];
+                    assert_eq!(bits(y), bits(&want), "{profile:?} {set:?} {first}");
+                }
+                for i in 0..count {
+                    packed.copy_row(first + i, &mut rows[0]);
+                    alone.copy_row(i, &mut rows[1]);
+                    assert_eq!(bits(&rows[0]), bits(&rows[1]), "{profile:?} {first} {i}");
+                }
+                first += count;
+            }
+        }
+    }
+}
+
+#[test]
+fn native_weights_take_the_bytes_of_their_file() {
+    let (n, k) = (64, 1024);
+    for kind in BlockKind::ALL {
+        let (bytes, _) = matrix(kind, n, k);
+        let rows = Rows::blocks(kind, &bytes, k).unwrap();
+        let packed = PackedLinear::pack(&[rows], k, None, Profile::Int8);
+        let (here, there) = (packed.bytes(), bytes.len());
+        // Scales of K-types have 8 bits here, 4 or 6 in files.
+        assert!(
+            here >= there && here <= there * 5 / 4,
+            "{kind:?} {here} {there}"
+        );
     }
 }

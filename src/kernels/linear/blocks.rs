@@ -130,14 +130,22 @@ impl BlockKind {
     }
 
     /// The format that keeps it without loss.
-    pub(super) fn format(self) -> Format {
-        let format = |bits, parts, minima, steps, offset| Format {
-            bits,
-            parts,
-            minima,
-            steps,
-            offset,
-        };
+    pub(super) const fn format(self) -> Format {
+        const fn format(
+            bits: usize,
+            parts: usize,
+            minima: bool,
+            steps: bool,
+            offset: u8,
+        ) -> Format {
+            Format {
+                bits,
+                parts,
+                minima,
+                steps,
+                offset,
+            }
+        }
         match self {
             Self::Q4_0 => format(4, 1, false, false, 8),
             Self::Q4_1 => format(4, 1, true, false, 0),
@@ -173,6 +181,16 @@ impl BlockKind {
         out
     }
 
+    /// A row's numbers from number `from` on, which begins a group.
+    pub(super) fn numbers(self, row: &[u8], from: usize, out: &mut [f32]) {
+        for (i, out) in out.chunks_mut(GROUP).enumerate() {
+            let group = self.unpack(row, from / GROUP + i);
+            for (block, out) in out.chunks_mut(BLOCK).enumerate() {
+                group.numbers(self.format(), block, out);
+            }
+        }
+    }
+
     /// Scale, perhaps minimum, perhaps 32 fifth bits, and 16 bytes of nibbles: value j low in byte j, value j + 16 high.
     fn small(self, block: &[u8], at: usize, out: &mut Group) {
         let format = self.format();
@@ -192,16 +210,6 @@ impl BlockKind {
         for (j, byte) in rest.iter().enumerate() {
             codes[j] = byte & 15 | bit(fifth, j) << 4;
             codes[j + 16] = byte >> 4 | bit(fifth, j + 16) << 4;
-        }
-    }
-}
-
-/// A row's numbers.
-pub(super) fn numbers(kind: BlockKind, row: &[u8], out: &mut [f32]) {
-    for (i, out) in out.chunks_mut(GROUP).enumerate() {
-        let group = kind.unpack(row, i);
-        for (block, out) in out.chunks_mut(BLOCK).enumerate() {
-            group.numbers(kind.format(), block, out);
         }
     }
 }

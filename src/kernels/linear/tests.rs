@@ -195,7 +195,7 @@ fn norms_and_gates_before_a_layer_are_those_alone() {
             x: &x,
             activation: Activation::Silu,
         };
-        for profile in [Profile::F32, Profile::Bf16, Profile::Int8] {
+        for profile in [Profile::F32, Profile::Bf16, Profile::Int8, Profile::Q4] {
             let packed = PackedLinear::pack(&[Rows::F32(&w)], k, None, profile);
             let forward = |input| packed.forward(input, None, &cpu);
             assert_eq!(forward(norm), forward(Input::Rows(&normed)), "{profile:?}");
@@ -212,6 +212,7 @@ fn every_profile_is_close_to_f64_and_honest_about_nan() {
         (Profile::F32, 1e-4),
         (Profile::Bf16, 0.15),
         (Profile::Int8, 0.15),
+        (Profile::Q4, 1.5),
     ] {
         let packed = PackedLinear::pack(&[Rows::F32(&w)], k, None, profile);
         let mut broken = x.clone();
@@ -242,6 +243,7 @@ fn blocks_stack_and_rows_read_back() {
         (Profile::F32, 0.0),
         (Profile::Bf16, 0.004),
         (Profile::Int8, 0.005),
+        (Profile::Q4, 0.2),
     ] {
         let packed = PackedLinear::pack(&[Rows::F32(&a), Rows::F32(&b)], k, None, profile);
         let mut row = vec![0.0; k];

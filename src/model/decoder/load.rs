@@ -249,8 +249,9 @@ impl Decoder {
                 source.layer(i, rope)
             })
             .collect::<Loaded<Vec<_>>>()?;
+        let head = profile.head();
         // Rows of an embedding that is not also the head are only looked up: they stay as stored.
-        let stored = if spec.tied { profile } else { Profile::F32 };
+        let stored = if spec.tied { head } else { Profile::F32 };
         let (h, vocab) = (spec.hidden, spec.vocab_size);
         let table = [(format!("{}embed_tokens", source.root), vocab)];
         let table = source.pack(&table, h, false, stored)?;
@@ -258,7 +259,7 @@ impl Decoder {
             Arc::clone(&table)
         } else {
             let name = source.root.replace("model.", "") + "lm_head";
-            source.pack(&[(name, vocab)], h, false, profile)?
+            source.pack(&[(name, vocab)], h, false, head)?
         };
         let head = Linear {
             before: source.before(&format!("{}norm", source.root))?,

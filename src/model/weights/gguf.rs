@@ -1,8 +1,8 @@
 use std::borrow::Cow;
 
 use super::WeightsError;
-use super::tensor::Tensor;
-use crate::model::gguf::{Gguf, Layout, TensorType, original_order};
+use super::tensor::{Entry, Tensor};
+use crate::model::gguf::{Gguf, Layout, original_order};
 
 /// The tensors of a GGUF model under their original names, shapes and orders of rows.
 pub(super) struct GgufTensors {
@@ -16,11 +16,13 @@ impl GgufTensors {
         place.is_some_and(|place| self.gguf.tensor(&place.name).is_some())
     }
 
-    /// Shape and type of every tensor.
-    pub(super) fn shapes(&self) -> impl Iterator<Item = (Vec<usize>, Option<TensorType>)> {
-        self.gguf
-            .tensors()
-            .map(|(_, info)| (info.shape.clone(), Some(info.kind)))
+    /// Every tensor.
+    pub(super) fn entries(&self) -> impl Iterator<Item = Entry> {
+        self.gguf.tensors().map(|(name, info)| Entry {
+            in_layer: name.starts_with("blk."),
+            shape: info.shape.clone(),
+            kind: Some(info.kind),
+        })
     }
 
     pub(super) fn find<'a>(

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, Metadata};
 
-use super::tensor::Tensor;
+use super::tensor::{Entry, Tensor};
 use super::{Bytes, WeightsError};
 use crate::model::gguf::TensorType;
 
@@ -69,13 +69,17 @@ impl SafetensorsFiles {
         self.names.contains_key(name)
     }
 
-    /// Shape and type of every tensor; no type where it is not read.
-    pub(super) fn shapes(&self) -> impl Iterator<Item = (Vec<usize>, Option<TensorType>)> {
+    /// Every tensor; no type where it is not read.
+    pub(super) fn entries(&self) -> impl Iterator<Item = Entry> {
         let tensors = self
             .files
             .iter()
-            .flat_map(|file| file.metadata.tensors().into_values());
-        tensors.map(|info| (info.shape.clone(), kind(info.dtype)))
+            .flat_map(|file| file.metadata.tensors());
+        tensors.map(|(name, info)| Entry {
+            in_layer: name.contains("layers."),
+            shape: info.shape.clone(),
+            kind: kind(info.dtype),
+        })
     }
 
     pub(super) fn find<'a>(

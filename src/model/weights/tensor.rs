@@ -15,6 +15,14 @@ pub(super) struct Tensor<'a> {
     pub(super) data: Cow<'a, [u8]>,
 }
 
+/// What a file says of a tensor.
+pub(super) struct Entry {
+    /// In a layer, rather than embedding or head.
+    pub(super) in_layer: bool,
+    pub(super) shape: Vec<usize>,
+    pub(super) kind: Option<TensorType>,
+}
+
 /// Numbers of a tensor as the kernels take them.
 pub(super) enum Numbers<'a> {
     Wide(Vec<f32>),
