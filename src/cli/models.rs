@@ -116,11 +116,22 @@ fn facts(
                 .map_err(crate::model::ModelError::from)?;
             let shape = encoder.template().shape();
             facts["template"] = json!({
-                "system": shape.system,
+                "system": shape.system.name(),
+                "default_system": shape.default_system,
                 "alternates": shape.alternates,
                 "user_first": shape.user_first,
                 "trims": shape.trims,
                 "prefix_stable": shape.prefix_stable,
+                "dated": shape.dated,
+                "turn_end": shape.turn_end,
+                "generation_prompt": shape.generation_prompt,
+            });
+            let thinking = &shape.thinking;
+            facts["thinking"] = json!({
+                "marks": thinking.marks,
+                "switch": thinking.switch,
+                "opened_by_template": thinking.opens,
+                "drops_old": thinking.drops_old,
             });
             let ends = encoder.end_ids(&parts.config, parts.generation.as_ref());
             facts["end_tokens"] = ends
@@ -264,6 +275,9 @@ fn text(facts: &Value) -> String {
         ),
     );
     line("template", template(facts));
+    if !facts["thinking"].is_null() {
+        line("thinking", thinking(&facts["thinking"]));
+    }
     if let Some(ends) = facts["end_tokens"].as_array() {
         let ends: Vec<String> = ends
             .iter()
@@ -320,12 +334,13 @@ fn template(facts: &Value) -> String {
     let says = |key: &str, yes: &'static str, no: &'static str| {
         if shape[key] == true { yes } else { no }
     };
-    let traits = [
-        says(
-            "system",
-            "has a system role",
-            "no system role: it joins the first message",
-        ),
+    let system = match shape["system"].as_str() {
+        Some("supported") => "has a system role",
+        Some("folded") => "puts the system's words into a user's message",
+        _ => "no system role: it joins the first message",
+    };
+    let mut traits = vec![
+        system,
         says(
             "alternates",
             "turns must alternate",
@@ -339,7 +354,36 @@ fn template(facts: &Value) -> String {
             "rewrites earlier turns (no reuse of the cache)",
         ),
     ];
+    if shape["dated"] == true {
+        traits.push("names the run's date");
+    }
+    if shape["default_system"].is_string() {
+        traits.push("has a system message of its own");
+    }
     traits.join(", ")
+}
+
+fn thinking(shape: &Value) -> String {
+    let marks: Vec<&str> = shape["marks"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    if marks.is_empty() {
+        return "no marks of thoughts known".into();
+    }
+    let how = match shape["switch"].as_str() {
+        Some(switch) => format!("switched by {switch}"),
+        None if shape["opened_by_template"] == true => "begun by the template".to_owned(),
+        None => "begun by the model".to_owned(),
+    };
+    let old = if shape["drops_old"] == true {
+        ", old ones dropped"
+    } else {
+        ""
+    };
+    format!("between {}, {how}{old}", marks.join(" and "))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "figures for people")]

@@ -291,11 +291,13 @@ fn a_template_that_rewrites_history_only_loses_reuse() {
     conversation.push(User, "the order", spelled(&encoder.tokenizer, "the order"));
     let encoded = encoder.encode(&conversation, None).unwrap();
     assert_eq!(encoded.spliced_tokens, 9);
+    // and what it drops of old replies stands before the new one, empty
+    let (history, prompt) = encoded.text.rsplit_once("<|im_start|>").unwrap();
     assert!(
-        encoded.text.contains("assistant\nthe order<|im_end|>") && !encoded.text.contains("think"),
-        "{}",
-        encoded.text
+        history.contains("assistant\nthe order<|im_end|>") && !history.contains("think"),
+        "{history}"
     );
+    assert_eq!(prompt, "assistant\n<think>\n\n</think>\n\n");
 }
 
 #[test]

@@ -3,12 +3,31 @@
 //! The template is law: what a model sees is what its own template renders. Before that, a view is adapted to what the
 //! template accepts, which is found out by rendering probes when it is loaded.
 
+mod budget;
 mod chat_template;
+mod files;
+mod filters;
+#[cfg(test)]
+mod hostile_tests;
 mod json;
+mod lexer;
+mod methods;
+mod operators;
+mod printing;
+mod probe;
+#[cfg(test)]
+mod probe_tests;
 mod python;
 mod shape;
+mod source;
 mod strftime;
+mod tag;
+#[cfg(test)]
+mod tests;
+mod thought;
+mod words;
 
 pub use chat_template::{ChatTemplate, TemplateError};
-pub use shape::{OPENER, TemplateShape};
+pub use shape::{OPENER, SystemRole, TemplateShape, ThinkingShape};
 pub use strftime::Day;
+pub use thought::Thought;

@@ -1,18 +1,69 @@
-use super::{ChatTemplate, TemplateError};
 use crate::model::{ChatRole, Message, View};
 
 /// The user's words put first where a template wants a user to speak and none has.
 pub const OPENER: &str = "(The conversation begins.)";
 
-/// What a chat template accepts, found by rendering probes.
+/// What becomes of a system message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SystemRole {
+    /// It has a place of its own.
+    Supported,
+    /// The template itself puts its text into a user's message.
+    Folded,
+    /// The template loses it without a word.
+    Ignored,
+    /// The template refuses it.
+    Refused,
+}
+
+impl SystemRole {
+    /// The name in output.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Supported => "supported",
+            Self::Folded => "folded",
+            Self::Ignored => "ignored",
+            Self::Refused => "refused",
+        }
+    }
+
+    /// Whether a system message reaches the model.
+    #[must_use]
+    pub fn reaches(self) -> bool {
+        matches!(self, Self::Supported | Self::Folded)
+    }
+}
+
+/// How a template stands to thinking before the answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ThinkingShape {
+    /// What opens and what closes a block of thought.
+    pub marks: Option<[String; 2]>,
+    /// The variable that switches thinking (`enable_thinking`).
+    pub switch: Option<String>,
+    /// The generation prompt opens a block of thought that the model goes on with.
+    pub opens: bool,
+    /// Thoughts in earlier replies are left out of what the model sees.
+    pub drops_old: bool,
+}
+
+impl ThinkingShape {
+    /// Whether the model would think if it were let.
+    #[must_use]
+    pub fn expected(&self) -> bool {
+        self.switch.is_some() || self.opens || self.drops_old
+    }
+}
+
+/// What a chat template accepts and does, found by rendering probes.
 #[expect(
     clippy::struct_excessive_bools,
     reason = "independent findings, one each"
 )]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TemplateShape {
-    /// It has a place for a system message.
-    pub system: bool,
+    pub system: SystemRole,
     /// It refuses or loses neighbouring messages of one role.
     pub alternates: bool,
     /// It refuses or loses an assistant's message before the first user's, or a conversation without a user.
@@ -21,16 +72,30 @@ pub struct TemplateShape {
     pub trims: bool,
     /// A conversation that grows by whole turns keeps its rendered beginning, so that the cache can be used again.
     pub prefix_stable: bool,
+    /// What it renders depends on the day.
+    pub dated: bool,
+    /// What it says as the system where a conversation has no system message.
+    pub default_system: Option<String>,
+    /// What follows an assistant's words.
+    pub turn_end: String,
+    /// What an assistant's words follow.
+    pub generation_prompt: String,
+    pub thinking: ThinkingShape,
 }
 
 impl Default for TemplateShape {
     fn default() -> Self {
         Self {
-            system: true,
+            system: SystemRole::Supported,
             alternates: false,
             user_first: false,
             trims: false,
             prefix_stable: true,
+            dated: false,
+            default_system: None,
+            turn_end: String::new(),
+            generation_prompt: String::new(),
+            thinking: ThinkingShape::default(),
         }
     }
 }
@@ -47,7 +112,7 @@ impl TemplateShape {
         let mut messages: Vec<Message> = Vec::with_capacity(view.messages.len() + 1);
         let mut folded = String::new();
         for message in &view.messages {
-            if message.role == ChatRole::System && !self.system {
+            if message.role == ChatRole::System && !self.system.reaches() {
                 join(&mut folded, "\n\n", &message.content);
                 continue;
             }
@@ -107,57 +172,4 @@ fn join(text: &mut String, between: &str, more: &str) {
         text.push_str(between);
     }
     text.push_str(more);
-}
-
-const SYSTEM: &str = "system";
-const USER: &str = "user";
-const ASSISTANT: &str = "assistant";
-
-/// Renders small conversations and looks at what is left of them.
-pub(super) fn probe(template: &ChatTemplate) -> Result<TemplateShape, TemplateError> {
-    let render = |messages: &[(&'static str, &str)], generation| {
-        template.render_pairs(messages.iter().copied(), generation)
-    };
-    let keeps = |messages: &[(&'static str, &str)]| {
-        render(messages, true)
-            .is_ok_and(|text| messages.iter().all(|(_, content)| text.contains(content)))
-    };
-    let plain = [(USER, "quva"), (ASSISTANT, "relo"), (USER, "simu")];
-    let text = render(&plain, true)?;
-    if !plain.iter().all(|(_, content)| text.contains(content)) {
-        return Err(TemplateError::Useless(
-            "a message is missing from what it renders".to_owned(),
-        ));
-    }
-
-    let system = keeps(&[(SYSTEM, "poxi"), (USER, "quva")]);
-    let head: &[(&'static str, &str)] = if system { &[(SYSTEM, "poxi")] } else { &[] };
-    let after_head = |messages: &[(&'static str, &'static str)]| keeps(&[head, messages].concat());
-    let alternates = !after_head(&[(USER, "quva"), (USER, "relo")])
-        || !after_head(&[(USER, "quva"), (ASSISTANT, "relo"), (ASSISTANT, "simu")]);
-    let user_first =
-        !after_head(&[(ASSISTANT, "quva"), (USER, "relo")]) || (system && !keeps(head));
-    let padded = [
-        (USER, "\n quva \n"),
-        (ASSISTANT, "\n relo \n"),
-        (USER, "\n simu \n"),
-    ];
-    let trims = !keeps(&padded) || (system && !keeps(&[(SYSTEM, "\n poxi \n"), (USER, "quva")]));
-
-    let mut views = vec![(USER, "quva")];
-    views.splice(..0, head.iter().copied());
-    let start = render(&views, true)?;
-    views.extend([(ASSISTANT, "relo"), (USER, "simu")]);
-    let grown = render(&views, true)?;
-    views.extend([(ASSISTANT, "tabe"), (USER, "wify")]);
-    let grown_again = render(&views, true)?;
-    let prefix_stable = grown.starts_with(&format!("{start}relo"))
-        && grown_again.starts_with(&format!("{grown}tabe"));
-    Ok(TemplateShape {
-        system,
-        alternates,
-        user_first,
-        trims,
-        prefix_stable,
-    })
 }

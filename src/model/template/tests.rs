@@ -1,10 +1,15 @@
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
-use super::*;
-use crate::model::ChatRole;
-use crate::model::template::OPENER;
+use minijinja::Value;
+use minijinja::value::Serde;
+use serde_json::Value as Json;
 
-const DAY: Day = Day {
+use super::{ChatTemplate, Day, TemplateError, TemplateShape};
+use super::{OPENER, SystemRole};
+use crate::model::{ChatRole, View};
+
+pub(super) const DAY: Day = Day {
     year: 2026,
     month: 11,
     day: 20,
@@ -14,58 +19,58 @@ fn own_templates() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/templates")
 }
 
-fn role(name: &str) -> &'static str {
-    match name {
-        "system" => "system",
-        "user" => "user",
-        _ => "assistant",
-    }
-}
-
 /// Renders every golden of a folder; returns how many agreed.
 fn agree(folder: &Path) -> usize {
     let goldens: Json =
         serde_json::from_str(&std::fs::read_to_string(folder.join("goldens.json")).unwrap())
             .unwrap();
+    let variables: BTreeMap<String, String> =
+        serde_json::from_value(goldens["variables"].clone()).unwrap();
     let mut count = 0;
+    let mut wrong = Vec::new();
     for (name, rows) in goldens["goldens"].as_object().unwrap() {
         let source =
             std::fs::read_to_string(folder.join(name).with_added_extension("jinja")).unwrap();
-        let variables = goldens["variables"].as_object().unwrap();
-        let variables = variables
-            .iter()
-            .map(|(key, value)| (key.clone(), value.as_str().unwrap().to_owned()))
-            .collect();
-        let template = ChatTemplate::new(&source, variables, DAY)
+        let template = ChatTemplate::unprobed(&source, variables.clone(), DAY)
             .unwrap_or_else(|error| panic!("{name}: {error}"));
         for (case, row) in rows.as_object().unwrap() {
             let (case_name, kind) = case.split_once('/').unwrap();
-            let messages = goldens["cases"][case_name].as_array().unwrap().iter();
-            let messages = messages.map(|message| {
-                (
-                    role(message["role"].as_str().unwrap()),
-                    message["content"].as_str().unwrap(),
-                )
-            });
-            let found = template.render_pairs(messages, kind == "prompt");
-            match (found, row["text"].as_str(), row["error"].as_str()) {
+            // a list of messages, or a table with variables beside them
+            let case_json = &goldens["cases"][case_name];
+            let messages = case_json.get("messages").unwrap_or(case_json);
+            let kwargs: Vec<(&str, Value)> = case_json["kwargs"]
+                .as_object()
+                .into_iter()
+                .flatten()
+                .map(|(key, value)| (key.as_str(), Value::from(Serde(value))))
+                .collect();
+            let messages = Value::from(Serde(messages));
+            let found = template.render_with(template.env(), messages, kind == "prompt", &kwargs);
+            let agrees = match (&found, row["text"].as_str(), row["error"].as_str()) {
                 (Ok(found), Some(expected), _)
-                | (Err(TemplateError::Refused(found)), _, Some(expected)) => {
-                    assert_eq!(found, expected, "{name} {case}");
-                }
-                (found, expected, error) => {
-                    panic!("{name} {case}: {found:?} instead of {expected:?} {error:?}")
-                }
+                | (Err(TemplateError::Refused(found)), _, Some(expected)) => found == expected,
+                // what Python itself refuses has words of its own there
+                (Err(_), _, Some(_)) => row["raised"] == false,
+                _ => false,
+            };
+            if !agrees {
+                wrong.push(format!("{name} {case}:\n   {found:?}\n   {row}"));
             }
             count += 1;
         }
     }
+    assert!(
+        wrong.is_empty(),
+        "{} wrong\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
     count
 }
 
 #[test]
 fn own_templates_render_as_the_reference_does() {
-    assert_eq!(agree(&own_templates()), 7 * 16);
+    assert!(agree(&own_templates()) >= 50 * 20);
 }
 
 /// Templates of published models are not part of the project; they are tried where a copy lies beside it.
@@ -82,46 +87,16 @@ fn published_templates_render_as_the_reference_does() {
     }
 }
 
-fn own(name: &str) -> ChatTemplate {
+pub(super) fn planted(source: &str) -> ChatTemplate {
+    ChatTemplate::new(source, BTreeMap::new(), DAY).unwrap()
+}
+
+pub(super) fn own(name: &str) -> ChatTemplate {
     let source =
         std::fs::read_to_string(own_templates().join(name).with_added_extension("jinja")).unwrap();
     let variables = [("bos_token", "<s>"), ("eos_token", "</s>")]
         .map(|(key, value)| (key.to_owned(), value.to_owned()));
     ChatTemplate::new(&source, variables.into(), DAY).unwrap()
-}
-
-#[test]
-fn probes_find_what_a_template_accepts() {
-    let free = TemplateShape::default();
-    assert_eq!(*own("bars").shape(), free);
-    assert_eq!(*own("thinking").shape(), free);
-    assert_eq!(
-        *own("dated").shape(),
-        TemplateShape {
-            trims: true,
-            user_first: true,
-            ..free
-        }
-    );
-    assert_eq!(
-        *own("nosystem").shape(),
-        TemplateShape {
-            system: false,
-            trims: true,
-            ..free
-        }
-    );
-    // the system text moves to the newest user turn, and a space follows the prompt
-    assert_eq!(
-        *own("strict").shape(),
-        TemplateShape {
-            alternates: true,
-            user_first: true,
-            trims: true,
-            prefix_stable: false,
-            ..free
-        }
-    );
 }
 
 fn view(messages: &[(ChatRole, &str)]) -> View {
@@ -132,7 +107,7 @@ fn view(messages: &[(ChatRole, &str)]) -> View {
     view
 }
 
-fn adapted(shape: TemplateShape, messages: &[(ChatRole, &str)]) -> Vec<(ChatRole, String, usize)> {
+fn adapted(shape: &TemplateShape, messages: &[(ChatRole, &str)]) -> Vec<(ChatRole, String, usize)> {
     let adapted = shape.adapt(&view(messages));
     adapted
         .into_iter()
@@ -148,7 +123,7 @@ fn views_are_adapted_to_the_template() {
 
     let whole = [(System, "s"), (Assistant, "a"), (User, "u"), (User, "v")];
     assert_eq!(
-        adapted(free, &whole),
+        adapted(&free, &whole),
         [
             own(System, "s", 1),
             own(Assistant, "a", 1),
@@ -159,10 +134,10 @@ fn views_are_adapted_to_the_template() {
     let strict = TemplateShape {
         alternates: true,
         user_first: true,
-        ..free
+        ..free.clone()
     };
     assert_eq!(
-        adapted(strict, &whole),
+        adapted(&strict, &whole),
         [
             own(System, "s", 1),
             own(User, OPENER, 0),
@@ -171,12 +146,12 @@ fn views_are_adapted_to_the_template() {
         ]
     );
     let bare = TemplateShape {
-        system: false,
-        ..free
+        system: SystemRole::Refused,
+        ..free.clone()
     };
     let folded = format!("s\n\n{OPENER}");
     assert_eq!(
-        adapted(bare, &whole),
+        adapted(&bare, &whole),
         [
             own(User, &folded, 0),
             own(Assistant, "a", 1),
@@ -185,19 +160,19 @@ fn views_are_adapted_to_the_template() {
         ]
     );
     assert_eq!(
-        adapted(bare, &[(System, "s"), (User, "u"), (Assistant, "a")]),
+        adapted(&bare, &[(System, "s"), (User, "u"), (Assistant, "a")]),
         [own(User, "s\n\nu", 0), own(Assistant, "a", 1)]
     );
 
     // a view with a system message only, as of someone who is to speak first
-    assert_eq!(adapted(free, &[(System, "s")]), [own(System, "s", 1)]);
+    assert_eq!(adapted(&free, &[(System, "s")]), [own(System, "s", 1)]);
     assert_eq!(
-        adapted(strict, &[(System, "s")]),
+        adapted(&strict, &[(System, "s")]),
         [own(System, "s", 1), own(User, OPENER, 0)]
     );
-    assert_eq!(adapted(bare, &[(System, "s")]), [own(User, &folded, 0)]);
+    assert_eq!(adapted(&bare, &[(System, "s")]), [own(User, &folded, 0)]);
     assert_eq!(
-        adapted(strict, &[(System, "s"), (System, "t")]),
+        adapted(&strict, &[(System, "s"), (System, "t")]),
         [own(System, "s\nt", 0), own(User, OPENER, 0)]
     );
 }
@@ -244,17 +219,6 @@ fn adapted_views_are_accepted_by_every_template() {
 }
 
 #[test]
-fn thinking_can_be_switched_off() {
-    let messages = [("user", "x")];
-    let template = own("thinking").with_thinking(false).unwrap();
-    let text = template.render_pairs(messages.into_iter(), true).unwrap();
-    assert!(
-        text.ends_with("<|im_start|>assistant\n<think>\n\n</think>\n\n"),
-        "{text:?}"
-    );
-}
-
-#[test]
 fn templates_are_found_in_a_model_folder() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
@@ -289,7 +253,29 @@ fn templates_are_found_in_a_model_folder() {
         load()
             .unwrap_err()
             .to_string()
-            .contains("expected a template named `default` among [tool_use, rag]")
+            .contains("expected a template named `default` among [rag, tool_use]")
+    );
+
+    // names of special tokens that stand in the older file only; the newer one's count where both have them
+    let map = serde_json::json!({"bos_token": {"content": "<old>"}, "pad_token": "<pad>", "additional_special_tokens": ["<x>"]});
+    write("special_tokens_map.json", &map.to_string());
+    let config = serde_json::json!({"bos_token": "<b>", "chat_template": source});
+    write("tokenizer_config.json", &config.to_string());
+    assert_eq!(render(load().unwrap()), "<b><pad>user:x;");
+    write("special_tokens_map.json", "[]");
+
+    // a template for tools is taken where there are tools
+    let tools = BTreeMap::from([("tools".to_owned(), serde_json::json!([{"name": "f"}]))]);
+    write(
+        "tokenizer_config.json",
+        &named(["tool_use", "default"])
+            .replacen("{{ bos_token", "{{ tools[0].name", 1)
+            .replacen("'B'", "tools[0].name", 1),
+    );
+    assert!(render(load().unwrap()).starts_with('B'));
+    assert_eq!(
+        render(load().unwrap().with_kwargs(&tools).unwrap()),
+        "fuser:x;"
     );
 
     write(
@@ -297,6 +283,15 @@ fn templates_are_found_in_a_model_folder() {
         "{% for m in messages %}[{{ m.content }}]{% endfor %}\n",
     );
     assert_eq!(render(load().unwrap()), "[x]");
+    std::fs::create_dir(folder.path().join("additional_chat_templates")).unwrap();
+    write(
+        "additional_chat_templates/tool_use.jinja",
+        "{% for m in messages %}({{ m.content }}){% endfor %}{{ depth }}",
+    );
+    write("additional_chat_templates/notes.txt", "{% no template");
+    assert_eq!(render(load().unwrap()), "[x]");
+    assert!(load().unwrap().reads("depth") && !load().unwrap().reads("width"));
+    assert_eq!(render(load().unwrap().with_kwargs(&tools).unwrap()), "(x)");
     write("chat_template.jinja", "{% for m in messages %}");
     assert!(matches!(load(), Err(TemplateError::Compile(_))));
     write("chat_template.jinja", "nothing of the conversation");
