@@ -6,6 +6,8 @@ mod detokenizer;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod published;
+#[cfg(test)]
+mod sentencepiece_tests;
 mod trie;
 mod variant;
 

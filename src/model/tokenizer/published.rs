@@ -75,31 +75,53 @@ impl Tokenizer {
             path: path.to_owned(),
             reason,
         };
+        let json = |path: &Path| -> Result<Json, TokenizerError> {
+            serde_json::from_slice(&read(path)?).map_err(|error| malformed(path, error.to_string()))
+        };
+        // Older models keep names and added words in files of their own, beside it.
+        let beside = |name: &str| Some(path.with_file_name(name)).filter(|path| path.is_file());
+        let map = beside("special_tokens_map.json");
         let mut named = Vec::new();
-        if let Some(config) = config {
-            let json: Json = serde_json::from_slice(&read(config)?)
-                .map_err(|error| malformed(config, error.to_string()))?;
-            let entries = json
-                .as_object()
-                .into_iter()
-                .flatten()
-                .filter(|(key, _)| key.ends_with("_token"));
-            named.extend(entries.filter_map(|(_, value)| {
-                Some(
-                    value
-                        .as_str()
-                        .or_else(|| value["content"].as_str())?
-                        .to_owned(),
-                )
-            }));
+        for config in config.into_iter().chain(map.as_deref()) {
+            named.extend(named_tokens(&json(config)?));
         }
-        Self::from_bytes(&read(path)?, &named).map_err(|reason| malformed(path, reason))
+        let mut added = Vec::new();
+        let added_path = beside("added_tokens.json");
+        if let Some(path) = &added_path {
+            let entries = json(path)?;
+            let id = |id: &Json| id.as_u64().and_then(|id| TokenId::try_from(id).ok());
+            for (token, value) in entries.as_object().into_iter().flatten() {
+                let id = id(value)
+                    .ok_or_else(|| malformed(path, format!("{token:?}: expected an id")))?;
+                added.push((id, token.clone()));
+            }
+        }
+        added.sort_unstable();
+        Self::build(&read(path)?, &named, &added)
+            .map_err(|reason| malformed(added_path.as_deref().unwrap_or(path), reason))
     }
 
     /// Builds from the text of a `tokenizer.json`; `named` are further control tokens.
     pub(crate) fn from_bytes(json: &[u8], named: &[String]) -> Result<Self, String> {
+        Self::build(json, named, &[])
+    }
+
+    /// `added` are words with their ids, ascending; those that the vocabulary lacks join it at its end.
+    fn build(json: &[u8], named: &[String], added: &[(TokenId, String)]) -> Result<Self, String> {
         let mut main =
             tokenizers::Tokenizer::from_bytes(json).map_err(|error| error.to_string())?;
+        for (id, token) in added {
+            if main.token_to_id(token).is_some() {
+                continue;
+            }
+            let word = tokenizers::AddedToken::from(token.clone(), false).normalized(false);
+            main.add_tokens([word]).map_err(|error| error.to_string())?;
+            if main.token_to_id(token) != Some(*id) {
+                return Err(format!(
+                    "{token:?} has the id {id}, which does not follow the vocabulary"
+                ));
+            }
+        }
         main.with_truncation(None)
             .map_err(|error| error.to_string())?;
         main.with_padding(None);
@@ -381,6 +403,20 @@ impl Tokenizer {
         }
         Ok(trie::token_env(self, &ends))
     }
+}
+
+/// `bos_token` and its kin, and `additional_special_tokens`: plain texts, or objects with `content`.
+fn named_tokens(config: &Json) -> Vec<String> {
+    let content = |value: &Json| {
+        let text = value.as_str().or_else(|| value["content"].as_str())?;
+        Some(text.to_owned())
+    };
+    let entries = config.as_object().into_iter().flatten();
+    let one = entries.filter(|(key, _)| key.ends_with("_token"));
+    let mut named: Vec<String> = one.filter_map(|(_, value)| content(value)).collect();
+    let more = config["additional_special_tokens"].as_array();
+    named.extend(more.into_iter().flatten().filter_map(content));
+    named
 }
 
 fn unknown_token(tokenizer: &tokenizers::Tokenizer) -> Option<(TokenId, String)> {
