@@ -308,6 +308,7 @@ fn main() {
     let vocabulary = Vocabulary {
         drawable: vec![true; vocab],
         end: vec![],
+        stops: Vec::new(),
         decode: Box::new(|_| String::new()),
         environment: None,
     };

@@ -42,6 +42,7 @@ fn ask(view: &View, draw: u64) -> Ask<'_> {
         view,
         tail: None,
         max_new_tokens: 300,
+        thinking_tokens: 0,
         sampling,
         grammar: None,
         stop: &[],

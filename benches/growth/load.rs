@@ -71,6 +71,7 @@ impl Model {
         let vocabulary = Vocabulary {
             drawable: vec![true; self.spec.vocab_size],
             end: Vec::new(),
+            stops: Vec::new(),
             decode: Box::new(|_| String::new()),
             environment: None,
         };

@@ -31,6 +31,8 @@ pub struct Ask<'a> {
     /// Text that joins the last message for this one call and is gone afterwards.
     pub tail: Option<&'a str>,
     pub max_new_tokens: usize,
+    /// Tokens that the model may think before it replies; 0 lets it reply at once.
+    pub thinking_tokens: usize,
     pub sampling: Sampling,
     pub grammar: Option<Arc<Grammar>>,
     pub stop: &'a [String],

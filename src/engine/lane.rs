@@ -25,6 +25,8 @@ pub struct Vocabulary {
     pub drawable: Vec<bool>,
     /// Ids that end a reply.
     pub end: Vec<TokenId>,
+    /// Ids that are drawn only where their text is a stop of the request, and end the reply there.
+    pub stops: Vec<(TokenId, String)>,
     /// Text of a run of ids.
     pub decode: Decode,
     /// The tokenizer as grammars see it.

@@ -9,6 +9,7 @@ use super::{
     ModelIdentity, ModelRunner, Sampling, ScoreRequest, TokenId, Vocabulary,
 };
 use crate::kernels::{Cpu, InstructionSet, KvType, PAGE_TOKENS, Profile, Threads};
+use crate::model::template::Thought;
 use crate::model::{
     ChatRole, Decoder, Encoder, KvPool, Manifest, ModelError, ModelParts, ModelSpec, StepBytes,
     View,
@@ -133,6 +134,16 @@ pub fn start_engine(
     end: &[TokenId],
     options: &LoadOptions,
 ) -> Result<Started, ModelError> {
+    start_engine_with(parts, end, &[], options)
+}
+
+/// The same; `marks` of thoughts are only drawn where they are a stop.
+fn start_engine_with(
+    parts: &ModelParts,
+    end: &[TokenId],
+    marks: &[TokenId],
+    options: &LoadOptions,
+) -> Result<Started, ModelError> {
     let spec: &ModelSpec = &parts.spec;
     let context = spec
         .max_positions
@@ -188,7 +199,8 @@ pub fn start_engine(
         .min(POOL_TOKENS);
     let tokenizer = Arc::clone(&parts.tokenizer);
     let mut drawable = vec![true; tokenizer.size().min(spec.vocab_size)];
-    for id in tokenizer.control_ids().filter(|id| !end.contains(id)) {
+    let barred = tokenizer.control_ids().filter(|id| !end.contains(id));
+    for id in barred.chain(marks.iter().copied()) {
         if let Some(flag) = drawable.get_mut(id as usize) {
             *flag = false;
         }
@@ -196,6 +208,10 @@ pub fn start_engine(
     let vocabulary = Vocabulary {
         drawable,
         end: end.to_vec(),
+        stops: marks
+            .iter()
+            .filter_map(|id| Some((*id, tokenizer.name(*id)?)))
+            .collect(),
         environment: tokenizer.token_env(end).ok(),
         decode: Box::new(move |ids| tokenizer.reply_text(&[], ids)),
     };
@@ -230,7 +246,7 @@ impl LocalModel {
         let template = parts.template.take().expect("read with a template");
         let encoder = Encoder::new(template, Arc::clone(&parts.tokenizer))?;
         let end = encoder.end_ids(&parts.config, parts.generation.as_ref());
-        let started = start_engine(&parts, &end, options)?;
+        let started = start_engine_with(&parts, &end, &encoder.think_ids(), options)?;
         let mut shortest = View::with_system("");
         shortest.push(ChatRole::User, "", Vec::new());
         let frame_tokens = encoder.encode(&shortest, None)?.ids.len();
@@ -374,16 +390,50 @@ impl LocalModel {
         session: &EngineSession,
         ask: Ask<'_>,
     ) -> Result<Completion, ChatError> {
-        let prompt = self.prompt(ask.view, ask.tail)?;
+        let marks = self.encoder.think_marks();
+        let marks = marks.filter(|_| ask.thinking_tokens > 0);
+        let thought = if marks.is_some() {
+            Thought::Open
+        } else {
+            Thought::Closed
+        };
+        let encoded = self
+            .encoder
+            .encode_thought(ask.view, ask.tail, thought)
+            .map_err(template)?;
+        let mut prompt = encoded.ids;
         let context_tokens = self.context_tokens();
-        if prompt.len() + ask.max_new_tokens > context_tokens {
-            let (prompt_tokens, new_tokens) = (prompt.len(), ask.max_new_tokens);
-            return Err(ChatError::Context {
+        let fits = |prompt: &[TokenId], new_tokens: usize| {
+            let prompt_tokens = prompt.len();
+            if prompt_tokens + new_tokens <= context_tokens {
+                return Ok(());
+            }
+            Err(ChatError::Context {
                 prompt_tokens,
                 new_tokens,
                 context_tokens,
-            });
+            })
+        };
+        let mut thinking_tokens = 0;
+        if let Some([_, close]) = marks {
+            let closing = self.encoder.closing(false).map_err(template)?.len();
+            fits(&prompt, ask.thinking_tokens + closing + ask.max_new_tokens)?;
+            let request = GenerateRequest {
+                prompt: prompt.clone(),
+                max_new_tokens: ask.thinking_tokens,
+                sampling: ask.sampling,
+                grammar: None,
+                stop: vec![close.clone()],
+                draw: ask.draw.child("thinking"),
+            };
+            let thought = self.engine.generate(session, request).await?;
+            thinking_tokens = thought.tokens.len();
+            // However it ended, it is closed the same way.
+            let on_new_line = thought.tokens.is_empty() || thought.text.ends_with('\n');
+            prompt.extend(thought.tokens);
+            prompt.extend(self.encoder.closing(on_new_line).map_err(template)?);
         }
+        fits(&prompt, ask.max_new_tokens)?;
         let request = GenerateRequest {
             prompt,
             max_new_tokens: ask.max_new_tokens,
@@ -392,7 +442,11 @@ impl LocalModel {
             stop: ask.stop.to_vec(),
             draw: ask.draw,
         };
-        self.engine.generate(session, request).await
+        let completion = self.engine.generate(session, request).await?;
+        Ok(Completion {
+            thinking_tokens,
+            ..completion
+        })
     }
 
     /// The total log-probability of each choice as the whole next reply, end token included.

@@ -128,11 +128,22 @@ pub struct Completion {
     pub tokens: Vec<TokenId>,
     pub text: String,
     pub finish: Finish,
+    /// Tokens of the thought before the reply, which is not kept.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub thinking_tokens: usize,
     /// Tokens of the prompt, and how many of them were found in the cache. Not part of what is reproducible.
     #[serde(skip)]
     pub prompt_tokens: usize,
     #[serde(skip)]
     pub reused_tokens: usize,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the shape serde asks for"
+)]
+fn is_zero(n: &usize) -> bool {
+    *n == 0
 }
 
 /// Log-probabilities of given continuations after one shared start.

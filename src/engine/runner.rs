@@ -1,5 +1,6 @@
 //! Runs a planned step: the forward pass, then what each sequence does with its logits.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -190,6 +191,7 @@ impl ModelRunner {
                             tokens,
                             text,
                             finish,
+                            thinking_tokens: 0,
                             prompt_tokens: prompt,
                             reused_tokens: reused,
                         };
@@ -229,6 +231,15 @@ impl ModelRunner {
             }
         };
         let uniform = request.draw.unit(made as u64);
+        let stops = vocabulary
+            .stops
+            .iter()
+            .filter(|(_, text)| request.stop.contains(text));
+        let stops: Vec<TokenId> = stops.map(|(id, _)| *id).collect();
+        let mut drawable = Cow::Borrowed(drawable);
+        for &id in &stops {
+            drawable.to_mut().set(id as usize, true);
+        }
         let token = sample(
             logits,
             &request.sampling,
@@ -245,6 +256,9 @@ impl ModelRunner {
         let text = |tokens: &[TokenId]| (vocabulary.decode)(tokens);
         if vocabulary.end.contains(&token) {
             return Ok(Some((made, text(&tokens[prompt..]), Finish::Accepted)));
+        }
+        if stops.contains(&token) {
+            return Ok(Some((made, text(&tokens[prompt..]), Finish::Stopped)));
         }
         tokens.push(token);
         let made = made + 1;

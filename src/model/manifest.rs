@@ -22,6 +22,9 @@ pub struct Manifest {
     pub context_tokens: Option<usize>,
     /// Room for help-page passages in a prompt, in tokens.
     pub passage_tokens: Option<u32>,
+    /// What opens and what closes a thought, where neither template nor tokenizer tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub think_marks: Option<[String; 2]>,
     /// How the weights are best loaded, where the recipe leaves it open.
     pub quant: Option<ManifestQuant>,
 }

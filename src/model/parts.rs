@@ -128,7 +128,11 @@ impl ModelParts {
             .transpose()?
             .map(|(_, value)| value);
         let template = if template {
-            Some(ChatTemplate::load(&files.dir, day)?)
+            let template = ChatTemplate::load(&files.dir, day)?;
+            Some(match manifest.think_marks.clone() {
+                Some(marks) => template.with_think_marks(marks)?,
+                None => template,
+            })
         } else {
             None
         };

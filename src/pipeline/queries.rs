@@ -213,6 +213,7 @@ async fn put(
         view: &view,
         tail: None,
         max_new_tokens,
+        thinking_tokens: 0,
         sampling: settings.sampling,
         grammar: call.grammar,
         stop: &[],

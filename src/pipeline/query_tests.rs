@@ -106,6 +106,7 @@ fn double_and_cut_off_lists_are_asked_for_once_more() {
         tokens: vec![],
         text: "{}".into(),
         finish: Finish::Accepted,
+        thinking_tokens: 0,
         prompt_tokens: 0,
         reused_tokens: 0,
     };

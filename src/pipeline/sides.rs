@@ -279,6 +279,7 @@ mod tests {
                     view: &seen.view,
                     tail: None,
                     max_new_tokens: settings.reply_tokens(role),
+                    thinking_tokens: 0,
                     sampling: settings.sampling(role),
                     grammar: None,
                     stop: &[],

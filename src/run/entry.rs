@@ -98,6 +98,7 @@ mod tests {
             tokens: vec![1, 2],
             text: "a\n\"b\" £".into(),
             finish: Finish::Stopped,
+            thinking_tokens: 0,
             prompt_tokens: 0,
             reused_tokens: 0,
         };

@@ -114,6 +114,7 @@ impl Fake {
             tokens,
             text,
             finish: Finish::Accepted,
+            thinking_tokens: 0,
             prompt_tokens: 3,
             reused_tokens: 1,
         };

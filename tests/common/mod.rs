@@ -103,6 +103,7 @@ pub fn engine_parts(
     let vocabulary = Vocabulary {
         drawable: vec![true; spec.vocab_size],
         end: Vec::new(),
+        stops: Vec::new(),
         decode: Box::new(|ids| {
             ids.iter()
                 .fold(String::new(), |text, id| text + &format!("<{id}>"))

@@ -134,6 +134,7 @@ impl ScriptedModel {
             reused_tokens: 0,
             text,
             finish,
+            thinking_tokens: 0,
         })
     }
 

@@ -12,6 +12,7 @@ fn ask(view: &View, seed: u64) -> Ask<'_> {
         view,
         tail: None,
         max_new_tokens: 80,
+        thinking_tokens: 0,
         sampling: Sampling::default(),
         grammar: None,
         stop: &[],

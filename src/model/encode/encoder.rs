@@ -1,10 +1,11 @@
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value as Json;
 
 use super::marks::Marks;
 use super::memo::Memo;
-use crate::model::template::{ChatTemplate, TemplateError};
+use crate::model::template::{ChatTemplate, THINK_MARKS, TemplateError, Thought};
 use crate::model::tokenizer::{Prefix, Tokenizer, TokenizerError};
 use crate::model::{ChatRole, Message, TokenId, View};
 
@@ -48,6 +49,16 @@ impl Encoder {
     /// # Errors
     /// When they do not work on a plain conversation.
     pub fn new(template: ChatTemplate, tokenizer: Arc<Tokenizer>) -> Result<Self, EncodeError> {
+        // A vocabulary with marks of thoughts belongs to a model that may think, whatever its template says.
+        let known = THINK_MARKS
+            .iter()
+            .find(|marks| marks.iter().all(|mark| tokenizer.id(mark).is_some()));
+        let template = match known {
+            Some(marks) if template.shape().thinking.marks.is_none() => {
+                template.with_think_marks(marks.map(str::to_owned))?
+            }
+            _ => template,
+        };
         let mut encoder = Self {
             template,
             tokenizer,
@@ -75,6 +86,52 @@ impl Encoder {
     #[must_use]
     pub fn tokenizer(&self) -> &Arc<Tokenizer> {
         &self.tokenizer
+    }
+
+    /// The same tokenizer behind a template with other variables.
+    ///
+    /// # Errors
+    /// When they do not work on a plain conversation.
+    pub fn with_kwargs(&self, kwargs: &BTreeMap<String, Json>) -> Result<Self, EncodeError> {
+        let template = self.template.clone().with_kwargs(kwargs)?;
+        Self::new(template, Arc::clone(&self.tokenizer))
+    }
+
+    /// What opens and what closes a thought.
+    #[must_use]
+    pub fn think_marks(&self) -> Option<&[String; 2]> {
+        self.template.shape().thinking.marks.as_ref()
+    }
+
+    /// Those marks of thoughts that are one token each. Answers must not hold them.
+    #[must_use]
+    pub fn think_ids(&self) -> Vec<TokenId> {
+        let marks = self.think_marks().into_iter().flatten();
+        marks.filter_map(|mark| self.tokenizer.id(mark)).collect()
+    }
+
+    /// The ids that close a thought by force; `on_new_line` says how it ends.
+    ///
+    /// # Errors
+    /// When the mark cannot be tokenised.
+    pub fn closing(&self, on_new_line: bool) -> Result<Vec<TokenId>, EncodeError> {
+        let Some([_, close]) = self.think_marks() else {
+            return Ok(Vec::new());
+        };
+        let text = format!("{}{close}\n\n", if on_new_line { "" } else { "\n" });
+        let mut ids = Vec::new();
+        let mut after_control = false;
+        for stretch in self.tokenizer.stretches(&text) {
+            match stretch {
+                Err(id) => ids.push(id),
+                Ok(text) if after_control && self.tokenizer.prefix() == Prefix::EveryStretch => {
+                    ids.extend(self.tokenizer.encode_plain(text)?);
+                }
+                Ok(text) => ids.extend(self.tokenizer.encode_inner(text)?),
+            }
+            after_control = stretch.is_err();
+        }
+        Ok(ids)
     }
 
     /// The control token that the template puts after an assistant's words.
@@ -121,6 +178,19 @@ impl Encoder {
     /// # Errors
     /// When the template refuses the conversation or a text cannot be tokenised.
     pub fn encode(&self, view: &View, tail: Option<&str>) -> Result<Encoded, EncodeError> {
+        self.encode_thought(view, tail, Thought::Closed)
+    }
+
+    /// The same, for a thought or for an answer.
+    ///
+    /// # Errors
+    /// As for [`Self::encode`].
+    pub fn encode_thought(
+        &self,
+        view: &View,
+        tail: Option<&str>,
+        thought: Thought,
+    ) -> Result<Encoded, EncodeError> {
         let mut messages = self.template.adapt(view);
         let mut joined = "";
         if let Some(tail) = tail {
@@ -137,7 +207,7 @@ impl Encoder {
                 joined = tail;
             }
         }
-        self.encode_messages(&messages, joined)
+        self.encode_messages(&messages, joined, thought)
     }
 
     /// The ids of a given reply after a prompt, as for scoring it.
@@ -158,7 +228,12 @@ impl Encoder {
         }
     }
 
-    fn encode_messages(&self, messages: &[Message], tail: &str) -> Result<Encoded, EncodeError> {
+    fn encode_messages(
+        &self,
+        messages: &[Message],
+        tail: &str,
+        thought: Thought,
+    ) -> Result<Encoded, EncodeError> {
         let last = messages.len().saturating_sub(1);
         let with_tail = |index: usize, content: String, tail: &str| match (
             index == last && !tail.is_empty(),
@@ -173,7 +248,7 @@ impl Encoder {
                 .iter()
                 .zip(contents)
                 .map(|(message, content)| (message.role.name(), content.as_str()));
-            self.template.render_pairs(pairs, true)
+            self.template.render_thought(pairs, true, thought)
         };
         let plain: Vec<String> = messages
             .iter()

@@ -38,7 +38,7 @@ pub enum TemplateError {
 }
 
 /// A compiled chat template, with what it accepts.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ChatTemplate {
     env: Environment<'static>,
     source: String,

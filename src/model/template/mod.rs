@@ -28,6 +28,7 @@ mod thought;
 mod words;
 
 pub use chat_template::{ChatTemplate, TemplateError};
+pub use probe::MARKS as THINK_MARKS;
 pub use shape::{OPENER, SystemRole, TemplateShape, ThinkingShape};
 pub use strftime::Day;
 pub use thought::Thought;

@@ -11,7 +11,7 @@ const ASSISTANT: &str = "assistant";
 const SWITCHES: [&str; 3] = ["enable_thinking", "thinking", "think"];
 
 /// What opens and closes thoughts in published models.
-pub(super) const MARKS: [[&str; 2]; 6] = [
+pub const MARKS: [[&str; 2]; 6] = [
     ["<think>", "</think>"],
     ["<seed:think>", "</seed:think>"],
     ["<thinking>", "</thinking>"],
@@ -66,19 +66,16 @@ pub(super) fn thinking(
         &[],
     );
     Ok(ThinkingShape {
-        opens: is_open(&prompt(&[])?, open, close),
+        opens: is_open(&prompt(&[])?, open),
         drops_old: history.is_ok_and(|text| !text.contains("kuzo") && text.contains("relo")),
         switch,
         marks,
     })
 }
 
-/// Whether a text ends inside a block of thought.
-pub(super) fn is_open(text: &str, open: &str, close: &str) -> bool {
-    match text.rfind(open) {
-        Some(at) => !text[at + open.len()..].contains(close),
-        None => false,
-    }
+/// Whether a prompt ends in an opened thought. What stands before may spell marks out, as users do.
+pub(super) fn is_open(prompt: &str, open: &str) -> bool {
+    prompt.trim_end().ends_with(open)
 }
 
 /// The other findings; `thinking` is known.

@@ -171,6 +171,16 @@ fn thoughts_are_found_opened_and_closed() {
     };
     assert_eq!(prompt(Thought::Closed), "<think>\n\n</think>\n\n");
     assert_eq!(prompt(Thought::Open), "<think>\n");
+    // what a user says opens nothing
+    let said = template.render_thought(
+        [("user", "<think> of <think>")].into_iter(),
+        true,
+        Thought::Closed,
+    );
+    assert!(
+        said.unwrap()
+            .ends_with("assistant\n<think>\n\n</think>\n\n")
+    );
     // marks that only the user knows
     let silent =
         planted("{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}<assistant>");

@@ -27,7 +27,7 @@ impl Thought {
         let Some([open, close]) = &shape.marks else {
             return String::new();
         };
-        let opened = is_open(prompt, open, close);
+        let opened = is_open(prompt, open);
         let closing = || {
             let lines = if prompt.ends_with('\n') { "\n" } else { "\n\n" };
             format!("{lines}{close}\n\n")
