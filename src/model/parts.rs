@@ -102,7 +102,12 @@ impl ModelParts {
             ModelFormat::Gguf => Self::read_gguf(files, day, template)?,
         };
         read.tokenizer.check_rows(read.spec.vocab_size)?;
+        let template = match (read.template, manifest.think_marks.clone()) {
+            (Some(template), Some(marks)) => Some(template.with_think_marks(marks)?),
+            (template, _) => template,
+        };
         Ok(Self {
+            template,
             // The manifest changes prompts and budgets, so it belongs to what identifies the model.
             hash: crate::hash::of_value(&(files.content_hash(threads)?, &manifest)),
             manifest,
@@ -128,11 +133,7 @@ impl ModelParts {
             .transpose()?
             .map(|(_, value)| value);
         let template = if template {
-            let template = ChatTemplate::load(&files.dir, day)?;
-            Some(match manifest.think_marks.clone() {
-                Some(marks) => template.with_think_marks(marks)?,
-                None => template,
-            })
+            Some(ChatTemplate::load(&files.dir, day)?)
         } else {
             None
         };
