@@ -11,8 +11,8 @@ use super::{
 use crate::kernels::{Cpu, InstructionSet, KvType, PAGE_TOKENS, Profile, Threads};
 use crate::model::template::Thought;
 use crate::model::{
-    ChatRole, Decoder, Encoder, KvPool, Manifest, ModelError, ModelParts, ModelSpec, StepBytes,
-    View,
+    ChatRole, Decoder, Encoder, KvPool, Manifest, ManifestSampling, ModelError, ModelParts,
+    ModelSpec, StepBytes, View,
 };
 
 /// Tokens that one step computes at most while prompts wait.
@@ -271,7 +271,7 @@ impl LocalModel {
             identity,
             engine: started.engine,
             encoder,
-            sampling: own_sampling(parts.generation.as_ref()),
+            sampling: own_sampling(parts.generation.as_ref(), parts.manifest.sampling),
             end,
             frame_tokens,
             passage_tokens: manifest.passage_tokens,
@@ -499,20 +499,51 @@ fn template(error: crate::model::EncodeError) -> ChatError {
     ChatError::Template(error.to_string())
 }
 
+/// A model's own sampling: its manifest's over its `generation_config.json`.
 #[expect(clippy::cast_possible_truncation, reason = "sampling is f32")]
-fn own_sampling(generation: Option<&Value>) -> Sampling {
-    let number = |key: &str| generation.and_then(|g| g.get(key)).and_then(Value::as_f64);
+fn own_sampling(generation: Option<&Value>, manifest: Option<ManifestSampling>) -> Sampling {
+    let number = |key: &str| {
+        let value = generation.and_then(|g| g.get(key)).and_then(Value::as_f64);
+        value.map(|value| value as f32)
+    };
     let plain = Sampling::default();
+    let told = manifest.unwrap_or_default();
+    let or = |told: Option<f32>, key: &str, plain: f32| told.or(number(key)).unwrap_or(plain);
+    let top_k = told
+        .top_k
+        .map(u64::from)
+        .or_else(|| generation?.get("top_k")?.as_u64());
     Sampling {
-        temperature: number("temperature").map_or(plain.temperature, |t| t as f32),
-        top_k: generation
-            .and_then(|g| g.get("top_k"))
-            .and_then(Value::as_u64)
-            .map_or(0, |k| usize::try_from(k).unwrap_or(0)),
-        top_p: number("top_p").map_or(plain.top_p, |p| p as f32),
-        min_p: number("min_p").map_or(plain.min_p, |p| p as f32),
-        repetition_penalty: number("repetition_penalty")
-            .map_or(plain.repetition_penalty, |p| p as f32),
+        temperature: or(told.temperature, "temperature", plain.temperature),
+        top_k: top_k.map_or(0, |k| usize::try_from(k).unwrap_or(0)),
+        top_p: or(told.top_p, "top_p", plain.top_p),
+        min_p: or(told.min_p, "min_p", plain.min_p),
+        repetition_penalty: or(
+            told.repetition_penalty,
+            "repetition_penalty",
+            plain.repetition_penalty,
+        ),
+        presence_penalty: told.presence_penalty.unwrap_or(plain.presence_penalty),
         ..plain
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_manifest_is_over_the_generation_config() {
+        let generation = serde_json::json!({"temperature": 0.6, "top_p": 0.95, "top_k": 20});
+        let told = ManifestSampling {
+            temperature: Some(0.7),
+            top_k: Some(0),
+            ..ManifestSampling::default()
+        };
+        let both = own_sampling(Some(&generation), Some(told));
+        assert_eq!((both.temperature, both.top_p, both.top_k), (0.7, 0.95, 0));
+        let plain = own_sampling(None, None);
+        assert_eq!(plain.temperature, Sampling::default().temperature);
+        assert_eq!(own_sampling(Some(&generation), None).top_k, 20);
     }
 }

@@ -15,6 +15,8 @@ pub struct ModelFiles {
     pub format: ModelFormat,
     /// The commit, when it came from the Hugging Face cache.
     pub commit: Option<String>,
+    /// The repository, when it came from there.
+    pub repository: Option<String>,
 }
 
 /// Where everything but the weights is.
@@ -86,6 +88,7 @@ impl ModelFiles {
                         generation_config,
                     }),
                     commit,
+                    repository: None,
                 })
             }
             _ => Err(HubError::Incomplete {
@@ -110,6 +113,7 @@ impl ModelFiles {
             weights,
             format: ModelFormat::Gguf,
             commit,
+            repository: None,
         })
     }
 

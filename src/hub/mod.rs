@@ -104,13 +104,17 @@ pub fn resolve(reference: &str, places: &CachePlaces) -> Result<ModelFiles, HubE
             gguf,
         } => {
             let (folder, commit) = cache::snapshot(places, &repo, &revision)?;
-            match gguf {
-                None => ModelFiles::in_folder(&folder, Some(commit)),
+            let files = match gguf {
+                None => ModelFiles::in_folder(&folder, Some(commit))?,
                 Some(pick) => {
                     let file = folder.join(gguf::picked(&folder, &pick)?);
-                    ModelFiles::gguf(&file, Some(commit))
+                    ModelFiles::gguf(&file, Some(commit))?
                 }
-            }
+            };
+            Ok(ModelFiles {
+                repository: Some(repo),
+                ..files
+            })
         }
     }
 }

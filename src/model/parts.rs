@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::gguf::{self, Gguf, GgufError};
 use super::template::{ChatTemplate, Day, TemplateError};
 use super::tokenizer::{Tokenizer, TokenizerError};
-use super::{Manifest, ModelSpec, SpecError, Weights, WeightsError};
+use super::{Manifest, ModelSpec, SpecError, Weights, WeightsError, shipped_for};
 use crate::hub::{HubError, ModelFiles, ModelFormat, SideFiles};
 
 /// What can be wrong with a model folder.
@@ -83,20 +83,7 @@ impl ModelParts {
         template: bool,
         threads: usize,
     ) -> Result<Self, ModelError> {
-        let manifest_path = files.dir.join("colloquy.toml");
-        let manifest = match std::fs::read_to_string(&manifest_path) {
-            Ok(text) => Manifest::parse(&text).map_err(|reason| ModelError::File {
-                path: manifest_path,
-                reason,
-            })?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Manifest::default(),
-            Err(error) => {
-                return Err(ModelError::File {
-                    path: manifest_path,
-                    reason: error.to_string(),
-                });
-            }
-        };
+        let manifest = manifest_of(&files.dir, files.repository.as_deref())?;
         let read = match &files.format {
             ModelFormat::HuggingFace(side) => Self::read_folder(files, side, day, template)?,
             ModelFormat::Gguf => Self::read_gguf(files, day, template)?,
@@ -254,6 +241,32 @@ impl ModelParts {
             manifest,
         })
     }
+}
+
+/// What is known of the model in a folder: its own manifest over the shipped one of its repository.
+///
+/// # Errors
+/// When the folder's manifest cannot be read, or is malformed.
+pub fn manifest_of(folder: &Path, repository: Option<&str>) -> Result<Manifest, ModelError> {
+    let path = folder.join("colloquy.toml");
+    let file = |reason: String| ModelError::File {
+        path: path.clone(),
+        reason,
+    };
+    let own = match std::fs::read_to_string(&path) {
+        Ok(text) => Manifest::parse(&text).map_err(file)?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Manifest::default(),
+        Err(error) => return Err(file(error.to_string())),
+    };
+    let base = own
+        .repository
+        .as_deref()
+        .or(repository)
+        .and_then(shipped_for);
+    Ok(match base {
+        Some(base) => own.over(base.clone()),
+        None => own,
+    })
 }
 
 fn json(path: &Path) -> Result<(String, Value), ModelError> {
