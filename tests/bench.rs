@@ -283,7 +283,7 @@ fn doctor_names_problems_with_a_remedy_and_a_code() {
     let ended = place.run(&["doctor", "--quick", "--model", "no/such"]);
     assert_eq!(ended.code, Some(66), "{ended:#?}");
     assert!(
-        ended.out.contains("✘ model") && ended.out.contains("hf download no/such"),
+        ended.out.contains("✘ model") && ended.out.contains("colloquy models pull no/such"),
         "{}",
         ended.out
     );

@@ -244,7 +244,7 @@ fn models_that_are_wrong() {
         (
             "no-such-org/no-such-model",
             66,
-            &["is not on this machine", "hf download"],
+            &["is not on this machine", "colloquy models pull"],
         ),
         ("./model.gguf", 66, &["./model.gguf: no such file"]),
         (

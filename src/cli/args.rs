@@ -220,7 +220,15 @@ pub struct ExportArgs {
 
 #[derive(Debug, Subcommand)]
 pub enum ModelsCommand {
-    /// What a model is: family, size, context, tokenizer, template, memory
+    /// Models that are known or here: size, licence, whether they are in the cache
+    List {
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// What a model is: family, size, context, tokenizer, template, memory, licence
+    ///
+    /// Of a model that comes with a manifest but is not on this machine, what its makers published.
     Show {
         /// A folder, org/name from the Hugging Face cache, or demo
         reference: String,
@@ -228,7 +236,44 @@ pub enum ModelsCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Fetch a model from the hub into the Hugging Face cache, or go on with that
+    ///
+    /// The only command that uses a network. It fetches what a chat model needs (configuration, tokenizer, template,
+    /// safetensors) or the one GGUF file that is asked for, checks hashes, and prints the folder. What is cut is kept.
+    Pull(PullArgs),
+    /// Check a model's files: hashes, whole weight files, nothing missing
+    ///
+    /// No network is used: in the Hugging Face cache a file's name is its hash.
+    Verify {
+        /// A folder, or org/name from the Hugging Face cache
+        reference: String,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
 }
+
+#[derive(Args, Clone, Debug)]
+#[command(after_long_help = PULL_ENVIRONMENT)]
+pub struct PullArgs {
+    /// org/name, org/name@revision, org/name/file.gguf or org/name:Q4_K_M
+    pub reference: String,
+    /// Say nothing on the way
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What `models pull` reads of the environment.
+const PULL_ENVIRONMENT: &str = "Environment:
+  HF_TOKEN         access token, for gated and private models; else the file HF_TOKEN_PATH, else token in HF_HOME
+  HF_HOME          the Hugging Face home; models go to hub in it [default: ~/.cache/huggingface]
+  HF_HUB_CACHE     where models go, over HF_HOME
+  HF_ENDPOINT      another hub than https://huggingface.co
+  HF_HUB_OFFLINE   1 forbids the network
+  HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE as other tools read them";
 
 #[derive(Args, Clone, Debug)]
 pub struct ScoreArgs {

@@ -199,7 +199,7 @@ fn cache(environment: &Environment) -> Check {
             format!("{shown} does not exist")
         };
         return Check::good("model cache", told, facts).note(
-            "the demo model and folders work without it; for org/name run `hf download org/name` on a connected machine and copy the cache",
+            "the demo model and folders work without it; for org/name `colloquy models pull org/name` fetches it, or run that on a connected machine and copy the cache",
         );
     }
     let (usable, broken): (Vec<_>, Vec<_>) =
@@ -221,7 +221,7 @@ fn cache(environment: &Environment) -> Check {
     let check = Check::good("model cache", text, facts);
     match broken.first() {
         Some(first) => check.note(format!(
-            "{} cannot be used, as {}: {}; `hf download` it again in the Hugging Face layout, or leave it",
+            "{} cannot be used, as {}: {}; `colloquy models pull` it again, or leave it",
             broken.len(),
             first.reference,
             first.problem.as_deref().unwrap_or_default()
@@ -308,12 +308,12 @@ fn output(spec: &RunSpec) -> Check {
     }
 }
 
-/// What is set of what is read. A token is never shown.
+/// What is set of what is read. Tokens and passwords are never shown.
 fn variables(environment: &Environment) -> Check {
     let set: Vec<(&str, &str)> = env::ALL
         .iter()
         .filter_map(|(name, _)| Some((*name, environment.get(name)?)))
-        .map(|(name, value)| (name, if name == env::HF_TOKEN { "…" } else { value }))
+        .map(|(name, value)| (name, if env::is_secret(name) { "…" } else { value }))
         .collect();
     let text = if set.is_empty() {
         "none of those that colloquy reads is set".to_owned()

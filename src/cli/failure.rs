@@ -7,6 +7,8 @@ use std::process::ExitCode;
 use crate::bench::speed::SpeedError;
 use crate::engine::ChatError;
 use crate::hub::HubError;
+#[cfg(feature = "hub")]
+use crate::hub::pull::PullError;
 use crate::knowledge::KnowledgeError;
 use crate::model::gguf::GgufError;
 use crate::model::template::TemplateError;
@@ -28,6 +30,8 @@ pub enum Code {
     Data = 65,
     /// A file, folder, run or model that was named is not there.
     Missing = 66,
+    /// The hub cannot be reached, or gives nothing out.
+    Hub = 69,
     /// Reading or writing failed.
     Io = 74,
     /// Not now: interrupted, or another process is at it. The same command goes on.
@@ -49,6 +53,7 @@ pub const CODES: &str = "Exit codes:
   2   the command line does not make sense
   65  malformed input (pages, query files, model files, a damaged journal)
   66  something that was named is not there (file, folder, run, model)
+  69  the hub cannot be reached, or does not let a model out
   74  reading or writing failed (disk full, no permission)
   75  interrupted, or another colloquy is writing the run; the same command goes on later
   78  the recipe is wrong";
@@ -125,6 +130,32 @@ impl From<HubError> for Failure {
             _ => Code::Missing,
         };
         Self::of(code, &error, None)
+    }
+}
+
+#[cfg(feature = "hub")]
+impl From<PullError> for Failure {
+    fn from(error: PullError) -> Self {
+        let code = match &error {
+            PullError::Reference(error) => return error.clone().into(),
+            PullError::Setting { .. } => Code::Usage,
+            PullError::Offline { .. }
+            | PullError::Unreachable { .. }
+            | PullError::Answer { .. }
+            | PullError::Refused { .. }
+            | PullError::Busy { .. }
+            | PullError::Token { .. }
+            | PullError::Gated { .. } => Code::Hub,
+            PullError::NoRepository { .. }
+            | PullError::NoRevision { .. }
+            | PullError::NoFile { .. } => Code::Missing,
+            PullError::Unusable { .. } | PullError::Unsafe { .. } | PullError::WrongHash { .. } => {
+                Code::Data
+            }
+            PullError::NoSpace { .. } | PullError::Io { .. } => Code::Io,
+        };
+        let hint = error.hint();
+        Self::of(code, &error, hint)
     }
 }
 

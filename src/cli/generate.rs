@@ -1,7 +1,7 @@
 //! `colloquy generate`, `colloquy resume`
 
 mod closing;
-mod stop;
+pub(in crate::cli) mod stop;
 
 use std::process::ExitCode;
 use std::time::Instant;

@@ -71,7 +71,12 @@ fn dispatch(command: Command) -> Result<ExitCode, Failure> {
         Command::Status(args) => status::run(&args),
         Command::Show(args) => show::run(&args),
         Command::Export(args) => export::run(&args),
+        Command::Models(ModelsCommand::List { json }) => models::list(json),
         Command::Models(ModelsCommand::Show { reference, json }) => models::show(&reference, json),
+        Command::Models(ModelsCommand::Pull(args)) => models::pull(&args),
+        Command::Models(ModelsCommand::Verify { reference, json }) => {
+            models::verify(&reference, json)
+        }
         Command::Score(args) => score::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Doctor(args) => doctor::run(&args),

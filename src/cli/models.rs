@@ -1,22 +1,60 @@
 //! `colloquy models`
 
+mod list;
+mod published;
+#[cfg(feature = "hub")]
+mod pull;
+mod sizes;
+mod verify;
+
 use std::fmt::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use console::Style;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::failure::{Code, Failure};
 use super::talk::grouped;
 use super::workshop::read_parts;
-use crate::engine::Numerics;
 use crate::model::gguf::TensorType;
 use crate::model::tokenizer::Tokenizer;
-use crate::model::{Encoder, ModelParts, ModelSpec, Norms, QkNorm};
+use crate::model::{Encoder, ModelParts, shipped_for};
+use sizes::size;
 
 /// Where the engine stops when neither the model nor its manifest asks for less.
 const LONGEST_CONTEXT: usize = 32_768;
+
+pub use list::list;
+#[cfg(feature = "hub")]
+pub use pull::run as pull;
+pub use verify::verify;
+
+/// What a program without the feature `hub` says instead.
+#[cfg(not(feature = "hub"))]
+pub fn pull(args: &super::args::PullArgs) -> Result<ExitCode, Failure> {
+    Err(Failure::new(
+        Code::Usage,
+        format!("{}: this program was built without the hub", args.reference),
+    )
+    .hint("fetch the model on a connected machine and copy its folder from the Hugging Face cache there to the one here"))
+}
+
+/// A bar over bytes, on standard error.
+fn bytes_bar(done: &str) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
+    let style = ProgressStyle::with_template(
+        "{msg} {bar:16.cyan} {decimal_bytes} of {decimal_total_bytes} · {decimal_bytes_per_sec} · ETA {eta}",
+    )
+    .expect("a valid template")
+    .progress_chars("▓▒░");
+    bar.set_style(style);
+    bar.set_message(done.to_owned());
+    bar.enable_steady_tick(Duration::from_millis(250));
+    bar
+}
 
 pub fn show(reference: &str, as_json: bool) -> Result<ExitCode, Failure> {
     if reference == "scripted" || reference.starts_with("scripted:") {
@@ -31,7 +69,10 @@ pub fn show(reference: &str, as_json: bool) -> Result<ExitCode, Failure> {
         Ok(parts) => (parts, None),
         Err(failure) => match read_parts(reference, false, threads) {
             Ok(parts) => (parts, Some(failure.message)),
-            Err(_) => return Err(failure),
+            Err(_) => match shipped_for(reference).filter(|_| failure.code == Code::Missing) {
+                Some(manifest) => return published::show(manifest, as_json),
+                None => return Err(failure),
+            },
         },
     };
     let facts = facts(reference, parts, no_chat)?;
@@ -49,7 +90,7 @@ fn facts(
     no_chat: Option<String>,
 ) -> Result<Value, Failure> {
     let spec = &parts.spec;
-    let parameters = parameters(spec);
+    let parameters = sizes::parameters(spec);
     let files = parts.weights.paths().count();
     let disk_bytes = parts.weights.bytes();
     let types = parts.weights.gguf_types();
@@ -64,20 +105,24 @@ fn facts(
         .chain(0..spec.layers)
         .find_map(|i| spec.rope[i].as_ref());
     let generation = parts.generation.as_ref();
+    let advised = serde_json::to_value(parts.manifest.sampling).unwrap_or(Value::Null);
     let sampling: Value = [
         "temperature",
         "top_k",
         "top_p",
         "min_p",
         "repetition_penalty",
+        "presence_penalty",
     ]
     .into_iter()
-    .filter_map(|key| Some((key.to_owned(), generation?.get(key)?.clone())))
+    .filter_map(|key| {
+        let value = advised.get(key).or_else(|| generation?.get(key))?;
+        Some((key.to_owned(), value.clone()))
+    })
     .collect::<serde_json::Map<_, _>>()
     .into();
     let unknown = || "UNKNOWN".to_owned();
     let manifest = parts.manifest.clone();
-    let numerics = Numerics::usual(&manifest);
     let mut facts = json!({
         "reference": reference,
         "name": manifest.name,
@@ -104,11 +149,16 @@ fn facts(
         "output_terms": manifest.output_terms.or(manifest.licence).unwrap_or_else(unknown),
         "prompt_pack": manifest.prompt_pack.unwrap_or_else(|| "full".into()),
         "passage_tokens": manifest.passage_tokens,
-        "memory": {
-            "profile": numerics.name(),
-            "weight_bytes": parts.weights.packed_bytes(numerics.profile),
-            "cache_bytes_per_1000_tokens": 1000 * spec.kv_bytes_per_token(numerics.kv),
-        },
+        "memory": sizes::of_weights(
+            &parts.manifest,
+            |profile| parts.weights.packed_bytes(profile) as u64,
+            |kv| spec.kv_bytes_per_token(kv) as u64,
+        ),
+        "repository": manifest.repository,
+        "gated": manifest.gated,
+        "notes": manifest.notes,
+        "unverified": manifest.unverified,
+        "published_template": manifest.template,
     });
     match (parts.template.take(), no_chat) {
         (Some(template), None) => {
@@ -145,26 +195,6 @@ fn facts(
         }
     }
     Ok(facts)
-}
-
-/// All numbers of a model: matrices, biases and norms, the embedding once where the head shares it.
-fn parameters(spec: &ModelSpec) -> usize {
-    let (queries, keys) = (spec.heads * spec.head_dim, spec.kv_heads * spec.head_dim);
-    let biases = usize::from(spec.qkv_bias) * (queries + 2 * keys)
-        + usize::from(spec.output_bias) * spec.hidden
-        + usize::from(spec.mlp_bias) * (2 * spec.intermediate + spec.hidden);
-    let norms = match spec.norms {
-        Norms::Before | Norms::After => 2 * spec.hidden,
-        Norms::Around => 4 * spec.hidden,
-    } + match spec.qk_norm {
-        QkNorm::None => 0,
-        QkNorm::Head => 2 * spec.head_dim,
-        QkNorm::Whole => queries + keys,
-    };
-    spec.parameters(|experts| experts.count)
-        + (1 + usize::from(!spec.tied)) * spec.vocab_size * spec.hidden
-        + spec.layers * (biases + norms)
-        + spec.hidden
 }
 
 /// Types of tensors by the bytes they take, in percent, most first: `Q4_K 71 %, Q6_K 28 %`.
@@ -244,7 +274,7 @@ fn text(facts: &Value) -> String {
                 ""
             },
             word(&disk["dtype"]),
-            size(&disk["bytes"]),
+            size(sizes::number(&disk["bytes"])),
             disk["files"],
             if disk["files"] == 1 { "" } else { "s" }
         ),
@@ -306,11 +336,12 @@ fn text(facts: &Value) -> String {
         "memory",
         format!(
             "{} for weights, {} of cache per 1,000 tokens, in profile {}",
-            size(&memory["weight_bytes"]),
-            size(&memory["cache_bytes_per_1000_tokens"]),
+            size(sizes::number(&memory["weight_bytes"])),
+            size(sizes::number(&memory["cache_bytes_per_1000_tokens"])),
             word(&memory["profile"])
         ),
     );
+    line("at each quant", sizes::at_each_quant(memory));
     let passages = match facts["passage_tokens"].as_u64() {
         Some(tokens) => format!(", help page of {tokens} tokens"),
         None => String::new(),
@@ -322,6 +353,11 @@ fn text(facts: &Value) -> String {
     line("hash", word(&facts["hash"]));
     if facts["demo"] == true {
         line("demo", "for trying the pipeline, not for training".into());
+    }
+    for (key, name) in [("notes", "note"), ("unverified", "not verified")] {
+        for note in facts[key].as_array().into_iter().flatten() {
+            line(name, word(note));
+        }
     }
     text
 }
@@ -384,14 +420,4 @@ fn thinking(shape: &Value) -> String {
         ""
     };
     format!("between {}, {how}{old}", marks.join(" and "))
-}
-
-#[expect(clippy::cast_precision_loss, reason = "figures for people")]
-fn size(bytes: &Value) -> String {
-    let bytes = bytes.as_u64().unwrap_or(0) as f64;
-    if bytes >= 1e9 {
-        format!("{:.1} GB", bytes / 1e9)
-    } else {
-        format!("{:.1} MB", bytes / 1e6)
-    }
 }

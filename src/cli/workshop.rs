@@ -392,7 +392,7 @@ pub fn cache_places(env: &Environment) -> CachePlaces {
     CachePlaces {
         hub_cache: place(settings::env::HF_HUB_CACHE),
         hf_home: place(settings::env::HF_HOME),
-        cache_home: None,
+        cache_home: place(settings::env::XDG_CACHE_HOME),
         home: std::env::home_dir(),
     }
 }

@@ -16,14 +16,20 @@ pub struct CachePlaces {
 }
 
 impl CachePlaces {
+    /// The Hugging Face home, which need not exist.
+    #[must_use]
+    pub fn home_folder(&self) -> Option<PathBuf> {
+        let set = |path: &Option<PathBuf>| path.clone().filter(|path| !path.as_os_str().is_empty());
+        set(&self.hf_home)
+            .or_else(|| Some(set(&self.cache_home)?.join("huggingface")))
+            .or_else(|| Some(set(&self.home)?.join(".cache/huggingface")))
+    }
+
     /// The cache's folder, which need not exist.
     #[must_use]
     pub fn folder(&self) -> Option<PathBuf> {
         let set = |path: &Option<PathBuf>| path.clone().filter(|path| !path.as_os_str().is_empty());
-        set(&self.hub_cache)
-            .or_else(|| Some(set(&self.hf_home)?.join("hub")))
-            .or_else(|| Some(set(&self.cache_home)?.join("huggingface/hub")))
-            .or_else(|| Some(set(&self.home)?.join(".cache/huggingface/hub")))
+        set(&self.hub_cache).or_else(|| Some(self.home_folder()?.join("hub")))
     }
 }
 

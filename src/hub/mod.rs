@@ -1,16 +1,27 @@
-//! A model reference becomes local files: a folder, a GGUF file, or `org/name` in the Hugging Face cache. Nothing here
+//! A model reference becomes local files: a folder, a GGUF file, or `org/name` in the Hugging Face cache. Only [`pull`]
 //! downloads.
 
 mod cache;
+mod digest;
 mod files;
 mod gguf;
+#[cfg(feature = "hub")]
+mod layout;
+#[cfg(feature = "hub")]
+pub mod pull;
 mod reference;
+mod verify;
+#[cfg(feature = "hub")]
+mod wanted;
 
 use std::path::PathBuf;
 
 pub use cache::{CachePlaces, CachedModel, cached};
 pub use files::{ModelFiles, ModelFormat, SideFiles};
 pub use reference::{GgufPick, ModelRef};
+pub use verify::{Checked, Finding, verify};
+#[cfg(feature = "hub")]
+pub use wanted::Ask;
 
 /// Why a reference leads to no model. Every message says what was looked for, where, and how to get it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,7 +47,7 @@ pub enum HubError {
         /// All that are there.
         all: Vec<String>,
     },
-    #[error("{repo} is not on this machine: looked in {}{}\n  hint: on a connected machine run `hf download {repo}{}`, then copy the folder here, or set HF_HOME to where it lies", folder.display(), present(available), revision_flag(revision))]
+    #[error("{repo} is not on this machine: looked in {}{}\n  hint: `colloquy models pull {repo}{}` fetches it; without a network run that on a connected machine, then copy the folder here, or set HF_HOME to where it lies", folder.display(), present(available), at(revision))]
     NotCached {
         repo: String,
         revision: String,
@@ -53,7 +64,7 @@ pub enum HubError {
         missing: Vec<String>,
         hint: Option<String>,
     },
-    #[error("{} is a git-lfs pointer, not the file itself\n  hint: run `git lfs pull` in that folder, or `hf download`", path.display())]
+    #[error("{} is a git-lfs pointer, not the file itself\n  hint: run `git lfs pull` in that folder, or fetch the model with `colloquy models pull`", path.display())]
     LfsPointer { path: PathBuf },
     #[error("cannot read {}: {reason}", path.display())]
     Read { path: PathBuf, reason: String },
@@ -61,11 +72,11 @@ pub enum HubError {
     Malformed { path: PathBuf, reason: String },
 }
 
-fn revision_flag(revision: &str) -> String {
+fn at(revision: &str) -> String {
     if revision == "main" {
         String::new()
     } else {
-        format!(" --revision {revision}")
+        format!("@{revision}")
     }
 }
 

@@ -73,14 +73,14 @@ impl ModelRef {
             let org = reference.find('/').expect("two slashes were counted");
             let name = org + 1 + reference[org + 1..].find('/').expect("and the second");
             let file = &reference[name + 1..];
-            if !file.split('/').all(name_part) {
+            if !file.split('/').all(is_name) {
                 return Err(wrong("expected the name of a file after org/name/"));
             }
             (&reference[..name], Some(GgufPick::File(file.to_owned())))
         } else {
             match reference.split_once(':') {
                 None => (reference, None),
-                Some((rest, kind)) if name_part(kind) => {
+                Some((rest, kind)) if is_name(kind) => {
                     (rest, Some(GgufPick::Type(kind.to_owned())))
                 }
                 Some(_) => return Err(wrong("expected a type such as Q4_K_M after `:`")),
@@ -88,12 +88,12 @@ impl ModelRef {
         };
         let (repo, revision) = rest.split_once('@').unwrap_or((rest, "main"));
         let parts: Vec<&str> = repo.split('/').collect();
-        if parts.len() > 2 || !parts.iter().all(|part| name_part(part)) {
+        if parts.len() > 2 || !parts.iter().all(|part| is_name(part)) {
             return Err(wrong(
                 "expected letters, digits, `-`, `_` and `.` on both sides of one `/`",
             ));
         }
-        if revision.is_empty() || revision.split('/').any(|part| !name_part(part)) {
+        if revision.is_empty() || revision.split('/').any(|part| !is_name(part)) {
             return Err(wrong("expected a branch, tag or commit after `@`"));
         }
         Ok(Self::Repo {
@@ -105,7 +105,7 @@ impl ModelRef {
 }
 
 /// One part of a repository's or a revision's name; never one that climbs out of a folder.
-fn name_part(part: &str) -> bool {
+pub(super) fn is_name(part: &str) -> bool {
     !part.is_empty()
         && !part.starts_with('.')
         && part

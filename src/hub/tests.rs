@@ -179,7 +179,7 @@ fn names_are_found_in_the_cache() {
         .to_string();
     assert!(
         message.contains("models--no-such-org--name")
-            && message.contains("`hf download no-such-org/name`"),
+            && message.contains("`colloquy models pull no-such-org/name`"),
         "{message}"
     );
     assert!(matches!(
@@ -231,7 +231,10 @@ fn names_are_found_in_the_cache() {
     let message = resolve("no-such-org/name@v3", &places)
         .unwrap_err()
         .to_string();
-    assert!(message.contains("--revision v3"), "{message}");
+    assert!(
+        message.contains("models pull no-such-org/name@v3`"),
+        "{message}"
+    );
 }
 
 #[test]

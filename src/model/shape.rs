@@ -8,7 +8,7 @@ use crate::kernels::{KvType, Profile};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Shape {
-    /// As the architecture is called: `llama`, `qwen3-moe`, …
+    /// `model_type` in `config.json`.
     pub family: String,
     /// As published; [`Shape::computed_parameters`] must agree.
     pub parameters: u64,
@@ -28,7 +28,7 @@ pub struct Shape {
     #[serde(default)]
     pub qkv_bias: bool,
     #[serde(default)]
-    pub qk_norm: QkNorm,
+    pub qk_norm: HeadNorms,
     /// Norms after attention and feed-forward as well as before.
     #[serde(default)]
     pub sandwich_norms: bool,
@@ -41,7 +41,7 @@ pub struct Shape {
 /// Norms on queries and keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum QkNorm {
+pub enum HeadNorms {
     #[default]
     None,
     /// One for all heads.
@@ -115,9 +115,9 @@ impl Shape {
         );
         let biases = if self.qkv_bias { queries + 2 * keys } else { 0 };
         let qk = match self.qk_norm {
-            QkNorm::None => 0,
-            QkNorm::Head => 2 * n(self.head_dim),
-            QkNorm::All => queries + keys,
+            HeadNorms::None => 0,
+            HeadNorms::Head => 2 * n(self.head_dim),
+            HeadNorms::All => queries + keys,
         };
         let norms = if self.sandwich_norms { 4 } else { 2 };
         n(self.layers) * (norms * n(self.hidden) + biases + qk) + n(self.hidden)
@@ -174,7 +174,7 @@ mod tests {
             vocabulary: n(spec.vocab_size),
             tied: spec.tied,
             qkv_bias: spec.qkv_bias,
-            qk_norm: QkNorm::None,
+            qk_norm: HeadNorms::None,
             sandwich_norms: false,
             experts: None,
             experts_per_token: None,

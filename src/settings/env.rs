@@ -13,12 +13,26 @@ pub const COLLOQUY_MEMORY: &str = "COLLOQUY_MEMORY";
 pub const HF_HOME: &str = "HF_HOME";
 /// The Hugging Face cache of models; wins over `HF_HOME`.
 pub const HF_HUB_CACHE: &str = "HF_HUB_CACHE";
+/// Where caches of all programs are; holds `huggingface` where `HF_HOME` says nothing.
+pub const XDG_CACHE_HOME: &str = "XDG_CACHE_HOME";
 /// The access token for gated models.
 pub const HF_TOKEN: &str = "HF_TOKEN";
+/// A file that holds the access token; `token` in `HF_HOME` where it says nothing.
+pub const HF_TOKEN_PATH: &str = "HF_TOKEN_PATH";
 /// Another hub than huggingface.co.
 pub const HF_ENDPOINT: &str = "HF_ENDPOINT";
 /// Forbids the network.
 pub const HF_HUB_OFFLINE: &str = "HF_HUB_OFFLINE";
+/// The proxy of addresses with TLS, as every tool reads it; this one and the next three in small letters as well.
+pub const HTTPS_PROXY: &str = "HTTPS_PROXY";
+/// The proxy of addresses without TLS.
+pub const HTTP_PROXY: &str = "HTTP_PROXY";
+/// The proxy of all addresses that have none of their own.
+pub const ALL_PROXY: &str = "ALL_PROXY";
+/// Hosts that are reached without a proxy.
+pub const NO_PROXY: &str = "NO_PROXY";
+/// Certificates to trust in place of the built-in ones.
+pub const SSL_CERT_FILE: &str = "SSL_CERT_FILE";
 /// Forbids colour.
 pub const NO_COLOR: &str = "NO_COLOR";
 
@@ -35,15 +49,36 @@ pub const ALL: &[(&str, &str)] = &[
     (COLLOQUY_MEMORY, "memory for the engine, over engine.memory"),
     (HF_HOME, "the Hugging Face home folder"),
     (HF_HUB_CACHE, "the Hugging Face model cache"),
+    (XDG_CACHE_HOME, "holds huggingface, when HF_HOME is not set"),
     (HF_TOKEN, "the access token for gated models"),
+    (HF_TOKEN_PATH, "a file with the access token"),
     (HF_ENDPOINT, "another hub than huggingface.co"),
     (HF_HUB_OFFLINE, "1 forbids the network"),
+    (HTTPS_PROXY, "the proxy of models pull"),
+    (HTTP_PROXY, "the same for a hub without TLS"),
+    (ALL_PROXY, "the same for both"),
+    (NO_PROXY, "hosts that are reached without a proxy"),
+    (
+        SSL_CERT_FILE,
+        "certificates for models pull, when the built-in ones do not do",
+    ),
     (NO_COLOR, "anything forbids colour"),
     (
         LD_LIBRARY_PATH,
         "folders where doctor looks for a CUDA driver",
     ),
 ];
+
+/// Read in small letters too, which win, as curl has it.
+const IN_BOTH_CASES: &[&str] = &[HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY];
+/// Shown to nobody: a token, and addresses that may hold a password.
+const SECRET: &[&str] = &[HF_TOKEN, HTTPS_PROXY, HTTP_PROXY, ALL_PROXY];
+
+/// Whether the value of a variable is shown to nobody.
+#[must_use]
+pub fn is_secret(name: &str) -> bool {
+    SECRET.contains(&name)
+}
 
 /// The named variables as they were when the program began. A variable that is set but empty counts as not set.
 #[derive(Clone, Default)]
@@ -62,7 +97,10 @@ impl Environment {
     #[must_use]
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Self {
         let read = |(name, _): &(&'static str, _)| {
-            lookup(name)
+            let small = IN_BOTH_CASES.contains(name).then(|| name.to_lowercase());
+            small
+                .and_then(|small| lookup(&small))
+                .or_else(|| lookup(name))
                 .filter(|value| !value.is_empty())
                 .map(|value| (*name, value))
         };
@@ -93,7 +131,7 @@ impl fmt::Debug for Environment {
         let shown = self
             .values
             .iter()
-            .map(|(name, value)| (name, if *name == HF_TOKEN { "…" } else { value }));
+            .map(|(name, value)| (name, if is_secret(name) { "…" } else { value }));
         f.debug_map().entries(shown).finish()
     }
 }
@@ -108,12 +146,17 @@ mod tests {
             "HF_TOKEN" => Some("hf_secret".into()),
             "HF_HUB_OFFLINE" => Some("True".into()),
             "COLLOQUY_MODEL" => Some(String::new()),
+            "https_proxy" => Some("http://me:secret@small".into()),
+            "HTTPS_PROXY" => Some("http://capital".into()),
+            "NO_PROXY" => Some("localhost".into()),
             _ => None,
         });
         assert_eq!(env.get(HF_TOKEN), Some("hf_secret"));
         assert!(env.is_on(HF_HUB_OFFLINE));
         assert_eq!(env.get(COLLOQUY_MODEL), None);
         assert_eq!(env.get("PATH"), None);
+        assert_eq!(env.get(HTTPS_PROXY), Some("http://me:secret@small"));
+        assert_eq!(env.get(NO_PROXY), Some("localhost"));
         assert!(!format!("{env:?}").contains("secret"));
     }
 }

@@ -53,7 +53,10 @@ impl Stop {
 }
 
 /// Calls `heard` for every signal, on a new thread. Signals that come after this returns are not missed.
-fn listen(heard: impl Fn() + Send + 'static) -> std::io::Result<()> {
+///
+/// # Errors
+/// When the system does not let it.
+pub fn listen(heard: impl Fn() + Send + 'static) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

@@ -71,10 +71,7 @@ impl SafetensorsFiles {
 
     /// Every tensor; no type where it is not read.
     pub(super) fn entries(&self) -> impl Iterator<Item = Entry> {
-        let tensors = self
-            .files
-            .iter()
-            .flat_map(|file| file.metadata.tensors());
+        let tensors = self.files.iter().flat_map(|file| file.metadata.tensors());
         tensors.map(|(name, info)| Entry {
             in_layer: name.contains("layers."),
             shape: info.shape.clone(),
