@@ -125,6 +125,7 @@ pub fn engine_parts(
         pool,
         vocabulary,
         options,
+        stats: Arc::default(),
     }
 }
 
