@@ -141,10 +141,12 @@ fn spelt_out_marks_are_words_in_every_variant() {
                     .collect();
                 let said = String::from_utf8(said).unwrap();
                 if !name.ends_with("nfc") && !name.ends_with("nfkc") {
-                    let said = said.strip_prefix(' ').unwrap_or(&said);
                     let text = text.replace('▁', " ");
-                    let text = text.strip_prefix(' ').unwrap_or(&text);
-                    assert_eq!(said, text, "{name}");
+                    // At most the tokenizer's own space comes before.
+                    assert!(
+                        said == text || said.strip_prefix(' ') == Some(&text),
+                        "{name}: {said:?} for {text:?}"
+                    );
                 }
             }
         }

@@ -18,8 +18,12 @@ pub(crate) enum Prefix {
 /// Reads the rule off the normalizer and the pre-tokenizer.
 pub(super) fn prefix_of(tokenizer: &Tokenizer) -> Prefix {
     let (normalizer, pre_tokenizer) = parts(tokenizer);
+    // Tokens that are looked for in normalised text only do not begin it anew.
+    let added = tokenizer.get_added_tokens_decoder();
+    let found_late = !added.is_empty() && added.values().all(|token| token.normalized);
     let steps = flat(&normalizer).into_iter().chain(flat(&pre_tokenizer));
     let rules = steps.map(|step| match step["type"].as_str() {
+        Some("Prepend") if found_late => Prefix::Start,
         Some("Prepend") => Prefix::EveryStretch,
         Some("Metaspace") if step["prepend_scheme"] == "always" => Prefix::EveryStretch,
         Some("Metaspace") if step["prepend_scheme"] == "first" => Prefix::Start,
