@@ -165,7 +165,9 @@ fn main() {
                 }));
             }
         }
-        lines.iter().for_each(|line| println!("{line}"));
+        for line in lines {
+            println!("{line}");
+        }
     }
     if o.json {
         println!("{}", serde_json::Value::from(results));

@@ -107,11 +107,11 @@ impl Weights {
             let numbers: usize = entry.shape.iter().product();
             let matrix = entry.shape.len() >= 2;
             match (profile, entry.kind) {
-                // Blocks keep their codes; their scales may be laid out a little wider.
-                (Profile::Int8 | Profile::Q4, Some(TensorType::Blocks(kind))) if matrix => {
-                    numbers / kind.values() * kind.bytes() / 16 * 17
-                }
                 (Profile::Q4, _) if matrix && entry.in_layer => numbers / 8 * 5,
+                // Blocks keep their codes; scales of some types are wider here than in files.
+                (Profile::Int8 | Profile::Q4, Some(TensorType::Blocks(kind))) if matrix => {
+                    numbers / kind.values() * kind.bytes() / 5 * 6
+                }
                 (Profile::Int8 | Profile::Q4, _) if matrix => numbers + numbers / 16,
                 (Profile::Bf16, _) if matrix => numbers * 2,
                 (_, Some(TensorType::BF16)) => numbers * 2,

@@ -160,7 +160,7 @@ impl Pair {
         };
         // Adding 1.5 · 2^23 leaves no room for a fraction: rounded to the nearest, ties to even.
         let whole = 12_582_912.0;
-        values.map(|v| (((v + self.minimum) * inverse).max(0.0).min(CODES) + whole) - whole)
+        values.map(|v| (((v + self.minimum) * inverse).clamp(0.0, CODES) + whole) - whole)
     }
 
     /// The sum of squared errors with the nearest codes, and the best pair for these codes.

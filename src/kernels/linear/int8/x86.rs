@@ -77,6 +77,7 @@ unsafe fn halves_512(at: *const u8) -> __m512 {
 }
 
 /// `R` rows × 16 columns: eight `vpdpbusd` a block and row.
+#[expect(clippy::cast_ptr_alignment, reason = "codes are read unaligned")]
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
 pub(super) unsafe fn vnni<const F: usize, const R: usize>(tile: &Tile) {
     let format = const { format_of(F) };
@@ -292,6 +293,7 @@ const fn groups_in_16_bits(bits: usize) -> usize {
 
 /// Without VNNI: products of bytes in pairs stay below 2^15, then pairs of pairs; all sums are exact. Codes of 8 bits are
 /// taken with their sign, whose bytes are multiplied as `|w| · sign(w) x`.
+#[expect(clippy::cast_ptr_alignment, reason = "codes are read unaligned")]
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(super) unsafe fn avx2<const F: usize, const R: usize>(tile: &Tile) {
     let format = const { format_of(F) };
