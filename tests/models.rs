@@ -53,7 +53,7 @@ fn a_gguf_file_is_shown_as_a_folder_is() {
         "{types}"
     );
     assert_eq!(facts["tokenizer"]["kind"], "byte-level BPE");
-    assert_eq!(facts["template"]["system"], true);
+    assert_eq!(facts["template"]["system"], "supported");
     assert_eq!(facts["end_tokens"][0]["text"], "<|im_end|>");
     let text = place.ok(&["models", "show", file]).out;
     assert!(text.contains("GGUF: Q6_K "), "{text}");
