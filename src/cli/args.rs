@@ -65,9 +65,10 @@ pub enum Command {
 pub struct RecipeArgs {
     /// A recipe file, a folder with a recipe.toml, or the name of a recipe that comes with the program [default: support]
     pub recipe: Option<String>,
-    /// Chat model: a folder, org/name from the Hugging Face cache, or demo
-    #[arg(long, value_name = "REF")]
-    pub model: Option<String>,
+    /// Chat model: a folder, org/name from the Hugging Face cache, or demo; ROLE=REF for one role alone (queries, customer,
+    /// agent, status), may be given several times
+    #[arg(long, value_name = "[ROLE=]REF")]
+    pub model: Vec<String>,
     /// Seed of every draw
     #[arg(long, value_name = "S")]
     pub seed: Option<u64>,
@@ -293,9 +294,10 @@ pub struct BenchArgs {
 
 #[derive(Args, Clone, Debug)]
 pub struct DoctorArgs {
-    /// Model to load and to say how many conversations fit: a folder, org/name from the Hugging Face cache, or demo [default: demo]
-    #[arg(long, value_name = "REF")]
-    pub model: Option<String>,
+    /// Model to load and to say how many conversations fit: a folder, org/name from the Hugging Face cache, or demo; ROLE=REF
+    /// for one role alone, may be given several times [default: demo]
+    #[arg(long, value_name = "[ROLE=]REF")]
+    pub model: Vec<String>,
     /// Leave out what takes time: measuring the machine
     #[arg(long)]
     pub quick: bool,

@@ -196,7 +196,7 @@ fn spec(args: &BenchArgs, reference: &str, quant: Option<&str>) -> Result<RunSpe
         args.memory.as_ref().map(|size| format!("{size:?}")),
     );
     let overrides = Overrides {
-        model: Some(reference.to_owned()),
+        model: vec![reference.to_owned()],
         seed: args.seed,
         set,
         ..Overrides::default()

@@ -52,7 +52,7 @@ pub fn run(args: &ScoreArgs) -> Result<ExitCode, Failure> {
     }
     // For threads and memory, which the environment may set.
     let overrides = Overrides {
-        model: Some(args.model.clone()),
+        model: vec![args.model.clone()],
         engine: args.engine.overrides(),
         ..Overrides::default()
     };

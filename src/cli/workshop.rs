@@ -52,7 +52,7 @@ pub fn read_settings(
 /// What flags alone say of the engine.
 pub fn engine_room(flags: &EngineArgs) -> Result<settings::EngineRoom, Failure> {
     let overrides = Overrides {
-        model: Some("scripted".into()),
+        model: vec!["scripted".into()],
         engine: flags.overrides(),
         ..Overrides::default()
     };

@@ -1,12 +1,14 @@
 //! The nouns of the dataset: versioned, serialisable, known to everyone and knowing no one.
 
 mod conversation;
+mod model_role;
 mod page;
 mod turn;
 
 pub use conversation::{
     Case, Cell, Conversation, EndReason, Outcome, Provenance, Style, Tone, Verdict,
 };
+pub use model_role::ModelRole;
 pub use page::{Page, Paragraph};
 pub use turn::{GuardHit, GuardKind, Rejected, Role, Turn};
 

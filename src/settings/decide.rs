@@ -121,10 +121,9 @@ impl Decide<'_> {
     }
 
     /// A reference that begins with `./` or `../` in a recipe is beside the recipe; anything else is the hub's to read.
-    pub(super) fn model(&self, reference: &str) -> Result<String, SettingsError> {
-        let text = self.text("model", Some(reference), "")?;
-        let beside =
-            (text.starts_with("./") || text.starts_with("../")) && self.is_in_recipe("model");
+    pub(super) fn model(&self, path: &str, reference: &str) -> Result<String, SettingsError> {
+        let text = self.text(path, Some(reference), "")?;
+        let beside = (text.starts_with("./") || text.starts_with("../")) && self.is_in_recipe(path);
         Ok(if beside {
             self.folder.join(text).to_string_lossy().into_owned()
         } else {

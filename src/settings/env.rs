@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// The chat model, as `--model` would name it.
+/// The chat model of every role, as `--model` would name it.
 pub const COLLOQUY_MODEL: &str = "COLLOQUY_MODEL";
 /// Threads of the engine, as `engine.threads`.
 pub const COLLOQUY_THREADS: &str = "COLLOQUY_THREADS";

@@ -6,15 +6,17 @@ use toml::{Table, Value};
 
 use super::env::{COLLOQUY_MEMORY, COLLOQUY_MODEL, COLLOQUY_THREADS};
 use super::error::UnknownKey;
-use super::keys::{self, Kind};
+use super::keys::{self, Kind, nearest};
 use super::origin::{Places, join, line_and_column, place_of};
 use super::resolve::default_shares;
 use super::{Environment, Origin, RecipeFile, RecipeText, SettingsError};
+use crate::record::ModelRole;
 
 /// What was typed on the command line. Named flags win over `--set`, later `--set`s over earlier ones.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
-    pub model: Option<String>,
+    /// As typed: `REF` for every role that is not named, `ROLE=REF` for one.
+    pub model: Vec<String>,
     pub seed: Option<u64>,
     pub count: Option<u64>,
     /// What flags of their own say of the engine: the key, the flag, its value as typed.
@@ -56,6 +58,23 @@ pub(super) fn combine(
     env: &Environment,
 ) -> Result<Layered, SettingsError> {
     let (mut values, mut origins) = read_recipe(recipe)?;
+    let named = read_models(&overrides.model)?;
+    let for_all = named.iter().any(|(role, _)| role.is_none()) || env.get(COLLOQUY_MODEL).is_some();
+    let speak = |flag: &str| overrides.engine.iter().any(|(_, given, _)| *given == flag);
+    // What is said of every role from outside leaves nothing of what the recipe says of one.
+    for role in ModelRole::ALL {
+        for (key, gone) in [
+            ("ref", for_all),
+            ("quant", for_all || speak("--quant")),
+            ("kv_dtype", for_all || speak("--kv-dtype")),
+        ] {
+            if gone {
+                let path = format!("models.{role}.{key}");
+                remove(&mut values, &path);
+                origins.remove(&path);
+            }
+        }
+    }
     let mut put = |values: &mut Table, path: &str, value: Value, origin: Origin| {
         insert(values, path, value);
         origins.retain(|held, _| {
@@ -92,12 +111,16 @@ pub(super) fn combine(
         }
         put(&mut values, &path, value, origin);
     }
-    if let Some(model) = &overrides.model {
+    for (role, reference) in named {
+        let (path, flag) = match role {
+            None => ("model".into(), "--model".into()),
+            Some(role) => (format!("models.{role}.ref"), format!("--model {role}")),
+        };
         put(
             &mut values,
-            "model",
-            Value::String(model.clone()),
-            Origin::Flag("--model".into()),
+            &path,
+            Value::String(reference.to_owned()),
+            Origin::Flag(flag),
         );
     }
     for (path, flag, text) in &overrides.engine {
@@ -154,7 +177,8 @@ fn read_recipe(recipe: &RecipeText) -> Result<(Table, BTreeMap<String, Origin>),
         message: error.message().trim_end().to_owned(),
     };
     let places = Places::of(&DeTable::parse(&recipe.text).map_err(syntax)?);
-    let values: Table = toml::from_str(&recipe.text).map_err(syntax)?;
+    let mut values: Table = toml::from_str(&recipe.text).map_err(syntax)?;
+    spell_out(&mut values);
     let at = |path: &str| {
         let (line, column) = line_and_column(&recipe.text, places.start(path));
         Origin::Recipe {
@@ -176,6 +200,65 @@ fn read_recipe(recipe: &RecipeText) -> Result<(Table, BTreeMap<String, Origin>),
     } else {
         Err(SettingsError::UnknownKeys(unknown))
     }
+}
+
+/// `models.customer = "…"` is short for `models.customer.ref = "…"`.
+fn spell_out(values: &mut Table) {
+    let Some(models) = values.get_mut("models").and_then(Value::as_table_mut) else {
+        return;
+    };
+    for role in ModelRole::ALL {
+        if let Some(model) = models.get_mut(role.name())
+            && model.is_str()
+        {
+            let reference = std::mem::replace(model, Value::Table(Table::new()));
+            insert(models, &format!("{role}.ref"), reference);
+        }
+    }
+}
+
+/// What the `--model` flags name, each role once at most.
+fn read_models(typed: &[String]) -> Result<Vec<(Option<ModelRole>, &str)>, SettingsError> {
+    let mut named: Vec<(Option<ModelRole>, &str)> = Vec::new();
+    for text in typed {
+        // A reference may hold an equals sign; a role is one bare word before it.
+        let role = text
+            .split_once('=')
+            .filter(|(word, _)| word.chars().all(|c| c.is_ascii_lowercase() || c == '_'));
+        let (role, reference) = match role {
+            None => (None, text.as_str()),
+            Some((word, reference)) => {
+                let known = ModelRole::ALL.iter().map(|role| role.name());
+                let refuse = || {
+                    let expected = format!(
+                        "REF or ROLE=REF, where a role is one of {}",
+                        known.clone().collect::<Vec<_>>().join(", ")
+                    );
+                    let hint = nearest(word, known.clone());
+                    SettingsError::value(
+                        Origin::Flag("--model".into()),
+                        "model",
+                        format!("{text:?}"),
+                        &expected,
+                        hint.map(|name| format!("did you mean `{name}`?")),
+                    )
+                };
+                (Some(ModelRole::named(word).ok_or_else(refuse)?), reference)
+            }
+        };
+        if named.iter().any(|(other, _)| *other == role) {
+            let whose = role.map_or("every role".into(), |role| format!("the role {role}"));
+            return Err(SettingsError::value(
+                Origin::Flag("--model".into()),
+                "model",
+                format!("given twice for {whose}, the second time {reference:?}"),
+                "one model a role",
+                Some("--model ROLE=REF names the model of one role".into()),
+            ));
+        }
+        named.push((role, reference));
+    }
+    Ok(named)
 }
 
 struct Walk<'a> {
@@ -255,6 +338,9 @@ fn read_set(argument: &str) -> Result<(String, Value, Origin), SettingsError> {
         return Err(shape());
     }
     let origin = Origin::Flag(format!("--set {path}"));
+    let role = path.strip_prefix("models.").and_then(ModelRole::named);
+    let spelt_out = role.map(|role| format!("models.{role}.ref"));
+    let path = spelt_out.as_deref().unwrap_or(path);
     // `customer.tone.angry=0.2` adds an entry to a table of shares.
     let shares = path.rsplit_once('.').filter(|(outer, name)| {
         keys::find(outer).is_some_and(|key| key.kind == Kind::Shares) && !name.is_empty()
@@ -309,6 +395,18 @@ fn put_default_shares(values: &mut Table, path: &str) {
             .iter()
             .map(|(name, share)| ((*name).to_owned(), Value::Float(*share)));
         insert(values, path, Value::Table(entries.collect()));
+    }
+}
+
+/// Takes a value out, if it is there.
+fn remove(table: &mut Table, path: &str) {
+    match path.split_once('.') {
+        None => drop(table.remove(path)),
+        Some((first, rest)) => {
+            if let Some(inner) = table.get_mut(first).and_then(Value::as_table_mut) {
+                remove(inner, rest);
+            }
+        }
     }
 }
 

@@ -10,6 +10,7 @@ mod decide;
 mod error;
 mod keys;
 mod layers;
+mod models;
 mod origin;
 mod recipe;
 mod resolve;
@@ -18,12 +19,15 @@ mod source;
 mod spec;
 
 #[cfg(test)]
+mod model_tests;
+#[cfg(test)]
 mod tests;
 
 pub use env::Environment;
 pub use error::{BadValue, SettingsError, UnknownKey};
 pub use keys::{Key, Keys, Kind, Part, Stage, diff_keys, known_keys};
 pub use layers::Overrides;
+pub use models::{ModelChoice, ModelRules, RoleModel};
 pub use origin::Origin;
 pub use recipe::RecipeFile;
 pub use resolve::{ResolvedKey, Settings, check_limit, resolve};

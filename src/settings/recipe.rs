@@ -14,6 +14,7 @@ pub struct RecipeFile {
     pub prompts: Option<String>,
     pub quant: Option<String>,
     pub kv_dtype: Option<String>,
+    pub models: ModelsFile,
     pub max_attempts: Option<u64>,
     pub brand: BrandFile,
     pub pages: PagesFile,
@@ -23,6 +24,26 @@ pub struct RecipeFile {
     pub conversation: ConversationFile,
     pub sampling: SamplingFile,
     pub engine: EngineFile,
+}
+
+/// `[models]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelsFile {
+    pub queries: RoleModelFile,
+    pub customer: RoleModelFile,
+    pub agent: RoleModelFile,
+    pub status: RoleModelFile,
+}
+
+/// `[models.<role>]`; `<role> = "…"` is short for its `ref`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RoleModelFile {
+    #[serde(rename = "ref")]
+    pub reference: Option<String>,
+    pub quant: Option<String>,
+    pub kv_dtype: Option<String>,
 }
 
 /// `[brand]`

@@ -6,12 +6,15 @@ use serde_json::Value;
 use super::decide::Decide;
 use super::keys::known_keys;
 use super::layers::combine;
-use super::recipe::RoleSamplingFile;
+use super::recipe::{RoleModelFile, RoleSamplingFile};
 use super::spec::{
     Axis, Brand, Channel, ConversationRules, Customer, EngineRoom, KvDtype, PagesFrom, PlanRules,
     Quant, QueriesFrom, RoleSampling, SamplingRules,
 };
-use super::{Environment, Origin, Overrides, RecipeText, RunSpec, SettingsError};
+use super::{
+    Environment, ModelRules, Origin, Overrides, RecipeText, RoleModel, RunSpec, SettingsError,
+};
+use crate::record::ModelRole;
 
 /// A resolved recipe and where each of its values came from.
 #[derive(Clone, Debug)]
@@ -72,25 +75,33 @@ pub fn resolve(
         folder: &recipe.folder,
     };
     let file = &layered.file;
-    let Some(model) = file.model.as_deref() else {
-        return Err(SettingsError::NeedsModel {
-            file: recipe.label.clone(),
-        });
+    let needs_model = || SettingsError::NeedsModel {
+        file: recipe.label.clone(),
+    };
+    let models = decide.models()?;
+    let model = match (file.model.as_deref(), &models) {
+        (Some(model), _) => decide.model("model", model)?,
+        // Every role has its own; the run goes by the agent's.
+        (None, models)
+            if models.queries.reference.is_some() && models.customer.reference.is_some() =>
+        {
+            models.agent.reference.clone().ok_or_else(needs_model)?
+        }
+        (None, _) => return Err(needs_model()),
     };
     let spec = RunSpec {
         name: decide.name(file.name.as_deref().unwrap_or(&recipe.default_name))?,
         seed: file.seed.unwrap_or(7),
         count: decide.whole("count", file.count, 24, 1..=100_000_000)?,
-        model: decide.model(model)?,
+        model,
         language: decide.text("language", file.language.as_deref(), "en")?,
-        quant: match file.quant.as_deref() {
-            None => Quant::default(),
-            Some(name) => decide.named("quant", name, Quant::ALL, Quant::name)?,
-        },
-        kv_dtype: match file.kv_dtype.as_deref() {
-            None => KvDtype::default(),
-            Some(name) => decide.named("kv_dtype", name, KvDtype::ALL, KvDtype::name)?,
-        },
+        quant: decide
+            .quant("quant", file.quant.as_deref())?
+            .unwrap_or_default(),
+        kv_dtype: decide
+            .kv_dtype("kv_dtype", file.kv_dtype.as_deref())?
+            .unwrap_or_default(),
+        models,
         prompts: file
             .prompts
             .as_deref()
@@ -185,6 +196,39 @@ pub(super) fn default_shares(path: &str) -> &'static [(&'static str, f64)] {
 }
 
 impl Decide<'_> {
+    fn quant(&self, path: &str, given: Option<&str>) -> Result<Option<Quant>, SettingsError> {
+        given
+            .map(|name| self.named(path, name, Quant::ALL, Quant::name))
+            .transpose()
+    }
+
+    fn kv_dtype(&self, path: &str, given: Option<&str>) -> Result<Option<KvDtype>, SettingsError> {
+        given
+            .map(|name| self.named(path, name, KvDtype::ALL, KvDtype::name))
+            .transpose()
+    }
+
+    fn models(&self) -> Result<ModelRules, SettingsError> {
+        let file = &self.layered.file.models;
+        let of = |role: ModelRole, file: &RoleModelFile| {
+            let path = |key: &str| format!("models.{role}.{key}");
+            let reference = file.reference.as_deref();
+            Ok(RoleModel {
+                reference: reference
+                    .map(|reference| self.model(&path("ref"), reference))
+                    .transpose()?,
+                quant: self.quant(&path("quant"), file.quant.as_deref())?,
+                kv_dtype: self.kv_dtype(&path("kv_dtype"), file.kv_dtype.as_deref())?,
+            })
+        };
+        Ok(ModelRules {
+            queries: of(ModelRole::Queries, &file.queries)?,
+            customer: of(ModelRole::Customer, &file.customer)?,
+            agent: of(ModelRole::Agent, &file.agent)?,
+            status: of(ModelRole::Status, &file.status)?,
+        })
+    }
+
     fn brand(&self) -> Result<Brand, SettingsError> {
         let brand = &self.layered.file.brand;
         Ok(Brand {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::keys::{Keys, Stage, known_keys};
-use super::{Part, Shares};
+use super::{ModelRules, Part, Shares};
 use crate::record::{Outcome, Style, Tone};
 
 /// Everything a run needs to be told, decided. Its fields are the recipe's keys.
@@ -16,13 +16,16 @@ pub struct RunSpec {
     pub seed: u64,
     /// Places in the plan: kept conversations, unless a place runs out of attempts.
     pub count: u64,
-    /// The model as the user named it.
+    /// The model as the user named it, for every role that names no other.
     pub model: String,
     pub language: String,
     /// A folder of prompts that replace those of the pack.
     pub prompts: Option<PathBuf>,
     pub quant: Quant,
     pub kv_dtype: KvDtype,
+    /// What single roles have of their own.
+    #[serde(default)]
+    pub models: ModelRules,
     /// Tries per place, the first included.
     pub max_attempts: u32,
     pub brand: Brand,
@@ -40,7 +43,7 @@ pub struct RunSpec {
 }
 
 /// What happens to a model's weights when they are loaded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Quant {
     /// What the model's own manifest says, and 8 bits where it says nothing.
@@ -72,7 +75,7 @@ impl Quant {
 }
 
 /// The type that keys and values are kept in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KvDtype {
     /// f32 where weights stay as they are, else f16.

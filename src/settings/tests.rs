@@ -99,7 +99,7 @@ fn the_starter_needs_a_model_and_has_its_own_pages() {
     let spec = resolve(
         &recipe(&text),
         &Overrides {
-            model: Some("demo".into()),
+            model: vec!["demo".into()],
             ..Overrides::default()
         },
         &no_env(),
@@ -118,8 +118,8 @@ fn every_key_is_read_and_has_a_place_in_the_spec() {
     for key in known_keys() {
         let value = match key.kind {
             Kind::Text if key.path == "brand.channel" => "'email'",
-            Kind::Text if key.path == "quant" => "'q8_0'",
-            Kind::Text if key.path == "kv_dtype" => "'bf16'",
+            Kind::Text if key.path.ends_with("quant") => "'q8_0'",
+            Kind::Text if key.path.ends_with("kv_dtype") => "'bf16'",
             Kind::Text | Kind::Texts if key.path == "plan.cross" => "['tone', 'style']",
             Kind::Text => "'other'",
             Kind::Texts => "['o*']",
@@ -213,7 +213,7 @@ fn flag_over_environment_over_recipe_over_default() {
         ("from/set", 3, Auto::Exactly(5))
     );
     assert_eq!(over.origin("seed").to_string(), "--set seed");
-    overrides.model = Some("from/flag".into());
+    overrides.model = vec!["from/flag".into()];
     overrides.seed = Some(4);
     overrides.limit = Some(5);
     let flag = resolve(&recipe(text), &overrides, &env).unwrap();

@@ -1,0 +1,159 @@
+use std::path::Path;
+
+use super::*;
+use crate::record::ModelRole;
+
+fn settings(text: &str, model: &[&str], set: &[&str], env: Option<&str>) -> Settings {
+    try_settings(text, model, set, env).unwrap()
+}
+
+fn try_settings(
+    text: &str,
+    model: &[&str],
+    set: &[&str],
+    env: Option<&str>,
+) -> Result<Settings, SettingsError> {
+    let recipe = RecipeText::from_file(Path::new("shop/mine.toml"), text.to_owned());
+    let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+    let overrides = Overrides {
+        model: owned(model),
+        set: owned(set),
+        ..Overrides::default()
+    };
+    let env = Environment::from_lookup(|name| {
+        env.filter(|_| name == "COLLOQUY_MODEL").map(str::to_owned)
+    });
+    resolve(&recipe, &overrides, &env)
+}
+
+/// The references of all roles, in order.
+fn cast(settings: &Settings) -> [String; 4] {
+    let all = [0, 1, 2, 3].map(|i| ModelRole::ALL[i]);
+    all.map(|role| settings.spec.model_of(role).reference)
+}
+
+const TWO: &str = "model = 'a'\n[models]\ncustomer = '../b'\nagent = { quant = 'bf16' }\n";
+
+#[test]
+fn a_role_has_its_own_model_and_status_follows_the_customer() {
+    let spec = |text| settings(text, &[], &[], None);
+    assert_eq!(cast(&spec("model = 'a'")), ["a"; 4]);
+    let two = spec(TWO);
+    assert_eq!(cast(&two), ["a", "shop/../b", "a", "shop/../b"]);
+    let agent = two.spec.model_of(ModelRole::Agent);
+    assert_eq!((agent.quant, agent.kv_dtype), (Quant::Bf16, KvDtype::Auto));
+    assert_eq!(two.spec.model_of(ModelRole::Queries).quant, Quant::Auto);
+    assert_eq!(
+        two.origin("models.customer.ref").to_string(),
+        "shop/mine.toml:3:1"
+    );
+    let status = spec(
+        "model = 'a'\n[models.customer]\nref = 'b'\nquant = 'q8_0'\n[models.status]\nref = 'c'",
+    );
+    assert_eq!(cast(&status), ["a", "b", "a", "c"]);
+    assert_eq!(status.spec.model_of(ModelRole::Status).quant, Quant::Q8);
+    // Without one for all, every role needs one of its own; the run goes by the agent's.
+    let each = spec("[models]\nqueries = 'q'\ncustomer = 'c'\nagent = 'a'");
+    assert_eq!(
+        (cast(&each), each.spec.model.as_str()),
+        (["q", "c", "a", "c"].map(String::from), "a")
+    );
+    for text in [
+        "[models]\ncustomer = 'c'\nagent = 'a'",
+        "[models]\nqueries = 'c'\ncustomer = 'a'",
+    ] {
+        let error = try_settings(text, &[], &[], None).unwrap_err();
+        assert!(matches!(error, SettingsError::NeedsModel { .. }), "{error}");
+    }
+    assert_eq!(
+        serde_json::from_str::<RunSpec>(&serde_json::to_string(&two.spec).unwrap()).unwrap(),
+        two.spec
+    );
+}
+
+#[test]
+fn outside_speaks_for_every_role_unless_it_names_one() {
+    let of = |model: &[&str], set: &[&str], env| cast(&settings(TWO, model, set, env));
+    assert_eq!(of(&["d"], &[], None), ["d"; 4]);
+    assert_eq!(of(&[], &[], Some("e")), ["e"; 4]);
+    assert_eq!(of(&["agent=d"], &[], Some("e")), ["e", "e", "d", "e"]);
+    assert_eq!(
+        of(&["agent=d"], &[], None),
+        ["a", "shop/../b", "d", "shop/../b"]
+    );
+    assert_eq!(
+        of(&["d", "customer=./x"], &[], None),
+        ["d", "./x", "d", "./x"]
+    );
+    assert_eq!(
+        of(&["d"], &["models.customer=b"], None),
+        ["d", "b", "d", "b"]
+    );
+    assert_eq!(
+        of(&[], &["models.customer.ref=b"], None),
+        ["a", "b", "a", "b"]
+    );
+    // A way of loading that is asked for outside holds for every role as well.
+    let recipe = RecipeText::from_file(Path::new("m.toml"), TWO.to_owned());
+    let flag = Overrides {
+        engine: vec![("quant", "--quant", "q8_0".into())],
+        ..Overrides::default()
+    };
+    let spec = resolve(&recipe, &flag, &Environment::from_lookup(|_| None)).unwrap();
+    assert_eq!(spec.spec.model_of(ModelRole::Agent).quant, Quant::Q8);
+    assert_eq!(cast(&spec)[1], "../b");
+    assert_eq!(
+        settings(TWO, &["agent=d"], &[], None)
+            .origin("models.agent.ref")
+            .to_string(),
+        "--model agent"
+    );
+    // A reference with an equals sign that begins with no bare word names no role.
+    let dials = "scripted:echo=0.1";
+    assert_eq!(of(&[dials], &[], None), [dials; 4]);
+    assert_eq!(of(&["customer=scripted:echo=0.1"], &[], None)[1], dials);
+}
+
+#[test]
+fn models_of_no_role_and_of_a_role_twice_are_refused() {
+    let told = |text: &str, model: &[&str], set: &[&str]| {
+        let error = try_settings(text, model, set, None).unwrap_err();
+        format!("{error} / {}", error.hint().unwrap_or_default())
+    };
+    let plain = "model = 'a'\n";
+    let lost = told(plain, &["agnet=b"], &[]);
+    assert!(
+        lost.contains("one of queries, customer, agent, status"),
+        "{lost}"
+    );
+    assert!(lost.contains("did you mean `agent`?"), "{lost}");
+    assert!(told(plain, &["a", "b"], &[]).contains("given twice for every role"));
+    assert!(told(plain, &["agent=a", "agent=b"], &[]).contains("twice for the role agent"));
+    let typo = told("model = 'a'\n[models]\ncustmer = 'b'", &[], &[]);
+    assert!(
+        typo.contains("mine.toml:3:1: unknown key `models.custmer`"),
+        "{typo}"
+    );
+    assert!(typo.contains("did you mean `models.customer`?"), "{typo}");
+    let shape = told("model = 'a'\n[models]\ncustomer = 3", &[], &[]);
+    assert!(shape.contains("`models.customer` is 3"), "{shape}");
+    let quant = told("model = 'a'\n[models.agent]\nquant = 'q99'", &[], &[]);
+    assert!(
+        quant.contains("mine.toml:3:1: `models.agent.quant`"),
+        "{quant}"
+    );
+    assert!(told(plain, &[], &["models.judge=b"]).contains("unknown key"));
+}
+
+#[test]
+fn a_role_s_model_is_no_content_key() {
+    let one = settings("model = 'a'", &[], &[], None).spec;
+    let two = settings(TWO, &[], &[], None).spec;
+    for stage in [Stage::Queries, Stage::Conversations] {
+        assert_eq!(one.content_keys(stage), two.content_keys(stage));
+    }
+    let roles: Vec<ModelRole> = two.roles().collect();
+    assert_eq!(roles, ModelRole::ALL);
+    let given = settings(TWO, &[], &["queries.from=q.jsonl"], None).spec;
+    assert_eq!(given.roles().collect::<Vec<_>>(), &ModelRole::ALL[1..]);
+}

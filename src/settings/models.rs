@@ -1,0 +1,95 @@
+use serde::{Deserialize, Serialize};
+
+use super::{KvDtype, Quant, RunSpec, Stage};
+use crate::record::ModelRole;
+
+/// `[models]`: what a recipe says of single roles' models; the rest is the run's `model`, `quant` and `kv_dtype`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelRules {
+    pub queries: RoleModel,
+    pub customer: RoleModel,
+    pub agent: RoleModel,
+    pub status: RoleModel,
+}
+
+/// What a recipe says of a role's model. What is left out is the run's; for `status`, the customer's.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoleModel {
+    /// As the user named it.
+    #[serde(rename = "ref")]
+    pub reference: Option<String>,
+    pub quant: Option<Quant>,
+    pub kv_dtype: Option<KvDtype>,
+}
+
+/// A model and how it is loaded, decided.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ModelChoice {
+    pub reference: String,
+    pub quant: Quant,
+    pub kv_dtype: KvDtype,
+}
+
+impl ModelRules {
+    /// What is said of a role.
+    #[must_use]
+    pub fn of(&self, role: ModelRole) -> &RoleModel {
+        match role {
+            ModelRole::Queries => &self.queries,
+            ModelRole::Customer => &self.customer,
+            ModelRole::Agent => &self.agent,
+            ModelRole::Status => &self.status,
+        }
+    }
+
+    /// Every reference that was named, to be changed.
+    pub fn references_mut(&mut self) -> impl Iterator<Item = &mut String> {
+        [
+            &mut self.queries,
+            &mut self.customer,
+            &mut self.agent,
+            &mut self.status,
+        ]
+        .into_iter()
+        .filter_map(|role| role.reference.as_mut())
+    }
+}
+
+impl RunSpec {
+    /// The model of a role.
+    #[must_use]
+    pub fn model_of(&self, role: ModelRole) -> ModelChoice {
+        let under = if role == ModelRole::Status {
+            self.model_of(ModelRole::Customer)
+        } else {
+            ModelChoice {
+                reference: self.model.clone(),
+                quant: self.quant,
+                kv_dtype: self.kv_dtype,
+            }
+        };
+        let own = self.models.of(role);
+        ModelChoice {
+            reference: own.reference.clone().unwrap_or(under.reference),
+            quant: own.quant.unwrap_or(under.quant),
+            kv_dtype: own.kv_dtype.unwrap_or(under.kv_dtype),
+        }
+    }
+
+    /// The roles that a stage has work for: none writes questions where they are given.
+    #[must_use]
+    pub fn roles_of(&self, stage: Stage) -> &'static [ModelRole] {
+        match stage {
+            Stage::Queries if self.queries.from.is_some() => &[],
+            Stage::Queries => &[ModelRole::Queries],
+            Stage::Conversations => &[ModelRole::Customer, ModelRole::Agent, ModelRole::Status],
+        }
+    }
+
+    /// The roles that a run has work for, in order.
+    pub fn roles(&self) -> impl Iterator<Item = ModelRole> {
+        [Stage::Queries, Stage::Conversations]
+            .into_iter()
+            .flat_map(|stage| self.roles_of(stage).iter().copied())
+    }
+}
