@@ -48,6 +48,8 @@ pub struct EngineParts {
     pub pool: KvPool,
     pub vocabulary: Vocabulary,
     pub options: EngineOptions,
+    /// Where its work is counted.
+    pub stats: Arc<EngineStats>,
 }
 
 /// A model under way; the engine's thread owns it.
@@ -67,12 +69,13 @@ pub(super) struct Lane {
 impl Lane {
     /// # Errors
     /// When the tokenizer cannot carry grammars.
-    pub fn new(parts: EngineParts, stats: Arc<EngineStats>) -> Result<Self, String> {
+    pub fn new(parts: EngineParts) -> Result<Self, String> {
         let EngineParts {
             runner,
             pool,
             vocabulary,
             options,
+            stats,
         } = parts;
         let grammars = vocabulary
             .environment

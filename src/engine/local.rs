@@ -1,105 +1,44 @@
 //! A chat model computed here: template and tokenizer around an engine.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 
+use super::load::{Loaded, context_tokens, load, processor, start_engine};
 use super::{
-    Ask, ChatError, Completion, Engine, EngineOptions, EngineSession, EngineStats, GenerateRequest,
-    ModelIdentity, ModelRunner, Sampling, ScoreRequest, TokenId, Vocabulary,
+    Ask, ChatError, Completion, Demand, Engine, EngineSession, EngineSet, EngineStats,
+    GenerateRequest, LoadOptions, ModelIdentity, Numerics, Sampling, ScoreRequest, TokenId,
 };
-use crate::kernels::{Cpu, InstructionSet, KvType, PAGE_TOKENS, Profile, Threads};
-use crate::model::{
-    ChatRole, Decoder, Encoder, KvPool, Manifest, ModelError, ModelParts, ModelSpec, StepBytes,
-    View,
-};
+use crate::model::{ChatRole, Encoder, ModelError, ModelParts, View};
 
-/// Tokens that one step computes at most while prompts wait.
-const STEP_TOKENS: usize = 512;
-/// The smallest pool worth starting with.
-const LEAST_POOL_TOKENS: u64 = 4096;
-/// Tokens that the pool holds unless memory says less.
-pub const POOL_TOKENS: usize = 131_072;
-
-/// How a model is to be run.
-#[derive(Clone, Debug)]
-pub struct LoadOptions {
-    /// As the user named the model.
-    pub reference: String,
-    pub threads: usize,
-    /// How the linear layers compute; when not given, as the model's manifest says, and else in 8 bits.
-    pub profile: Option<Profile>,
-    /// How keys and values are kept; when not given, f32 in profile `f32` and f16 in the others.
-    pub kv: Option<KvType>,
-    /// Bytes for weights and the page pool together; half of what is available when not given.
-    pub memory_bytes: Option<u64>,
-    /// Bytes that the system has to spare.
-    pub available_bytes: u64,
-}
-
-/// What a model's bits depend on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Numerics {
-    pub profile: Profile,
-    pub kv: KvType,
-}
-
-impl Numerics {
-    /// What a model gets when nothing is asked for.
-    #[must_use]
-    pub fn usual(manifest: &Manifest) -> Self {
-        let profile = manifest.quant.map_or(Profile::Int8, Profile::from);
-        Self {
-            profile,
-            kv: usual_kv(profile),
-        }
-    }
-
-    /// The name in run manifests and records: the profile, and the type of keys and values where it is not the usual one.
-    #[must_use]
-    pub fn name(self) -> String {
-        let profile = self.profile.name();
-        if self.kv == usual_kv(self.profile) {
-            profile.to_owned()
-        } else {
-            format!("{profile}+kv-{}", self.kv.name())
-        }
-    }
-}
-
-fn usual_kv(profile: Profile) -> KvType {
-    match profile {
-        Profile::F32 => KvType::F32,
-        Profile::Bf16 | Profile::Int8 => KvType::F16,
-    }
-}
-
-impl LoadOptions {
-    /// What is left open, decided for a model.
-    #[must_use]
-    pub fn numerics(&self, manifest: &Manifest) -> Numerics {
-        let profile = self.profile.unwrap_or(Numerics::usual(manifest).profile);
-        let kv = self.kv.unwrap_or(usual_kv(profile));
-        Numerics { profile, kv }
-    }
-}
-
-/// A chat model, loaded.
+/// A chat model's files, read; its engine runs while it is loaded. One that plays several roles may be known by several
+/// names.
 pub struct LocalModel {
     identity: ModelIdentity,
-    engine: Arc<Engine>,
-    encoder: Encoder,
     /// The model's own sampling, under the user's.
     sampling: Sampling,
-    end: Vec<TokenId>,
+    encoder: Arc<Encoder>,
     /// Tokens that the template puts around the shortest view.
     frame_tokens: usize,
-    passage_tokens: Option<u32>,
-    pool_tokens: usize,
+    seat: Arc<Seat>,
+}
+
+/// Where a model runs, whatever it is called.
+struct Seat {
+    parts: ModelParts,
+    numerics: Numerics,
+    end: Vec<TokenId>,
     threads: usize,
+    stats: Arc<EngineStats>,
+    running: Mutex<Option<Running>>,
+}
+
+/// An engine under way.
+#[derive(Clone)]
+struct Running {
+    engine: Arc<Engine>,
+    pool_tokens: usize,
     weight_bytes: usize,
-    kv_bytes_per_token: usize,
-    parameters: usize,
 }
 
 impl std::fmt::Debug for LocalModel {
@@ -110,136 +49,89 @@ impl std::fmt::Debug for LocalModel {
     }
 }
 
-/// An engine over a model's parts, and the facts about it.
-pub struct Started {
-    pub engine: Arc<Engine>,
-    pub numerics: Numerics,
-    pub pool_tokens: usize,
-    pub weight_bytes: usize,
-    /// Bytes of weights that every step reads.
-    pub step_bytes: StepBytes,
-    /// Bytes of keys and values per token.
-    pub kv_bytes_per_token: usize,
-    /// What computes each class of tensor, for people.
-    pub kernels: Vec<(&'static str, String)>,
-}
-
-/// Packs weights and starts an engine; `end` are the ids that end a reply.
+/// Loads models that run together on the same threads, each with so many tokens of cache.
 ///
 /// # Errors
-/// When weights do not fit the configuration, or memory does not hold them.
-pub fn start_engine(
-    parts: &ModelParts,
-    end: &[TokenId],
-    options: &LoadOptions,
-) -> Result<Started, ModelError> {
-    let spec: &ModelSpec = &parts.spec;
-    let context = spec
-        .max_positions
-        .min(parts.manifest.context_tokens.unwrap_or(32_768));
-    let Numerics { profile, kv } = options.numerics(&parts.manifest);
-    let budget = options.memory_bytes.unwrap_or(options.available_bytes / 2);
-    // Told before anything is packed: the system would kill the program half-way.
-    let megabytes = |bytes: u64| bytes.div_ceil(1_000_000);
-    // Activations, logits and grammars come on top of weights and pages.
-    let allowable = options.available_bytes / 10 * 9;
-    let available_mb = allowable / 1_000_000;
-    if options.memory_bytes.is_some() && budget > allowable {
-        return Err(ModelError::MemoryPromised {
-            allowed_mb: megabytes(budget),
-            available_mb,
-        });
-    }
-    let needs = |profile, kv| {
-        let weights = parts.weights.packed_bytes(profile) as u64;
-        (
-            weights,
-            LEAST_POOL_TOKENS * spec.kv_bytes_per_token(kv) as u64,
-        )
+/// When weights do not fit the configuration.
+pub fn start_together(models: &[(&LocalModel, usize)]) -> Result<(), ModelError> {
+    let Some((first, _)) = models.first() else {
+        return Ok(());
     };
-    let (expected, least) = needs(profile, kv);
-    if expected + least > budget {
-        let (narrow, pool) = needs(Profile::Int8, KvType::F16);
-        return Err(ModelError::Memory {
-            weights_mb: megabytes(expected),
-            pool_mb: megabytes(least),
-            allowed_mb: megabytes(budget),
-            available_mb,
-            narrow_mb: (narrow + pool < expected + least).then_some(megabytes(narrow + pool)),
-        });
+    let cpu = processor(first.seat.threads);
+    let mut facts = Vec::new();
+    let mut all = Vec::new();
+    for (model, pool_tokens) in models {
+        let Seat {
+            parts,
+            numerics,
+            end,
+            stats,
+            ..
+        } = &*model.seat;
+        let stats = Arc::clone(stats);
+        let Loaded {
+            parts,
+            pool_tokens,
+            weight_bytes,
+            ..
+        } = load(parts, end, *numerics, &cpu, stats, |_| *pool_tokens)?;
+        facts.push((pool_tokens, weight_bytes));
+        all.push(parts);
     }
-    let per_token = spec.kv_bytes_per_token(kv) as u64;
-    let cpu = Arc::new(Cpu {
-        threads: Threads::new(options.threads),
-        set: InstructionSet::detect(),
-    });
-    let decoder = Decoder::load(
-        spec.clone(),
-        &parts.weights,
-        context,
-        profile,
-        Arc::clone(&cpu),
-    )?;
-    let weight_bytes = decoder.weight_bytes();
-    let (step_bytes, kernels) = (decoder.step_bytes(), decoder.kernels(kv));
-    let spare = budget.saturating_sub(weight_bytes as u64).max(least);
-    let pool_tokens = usize::try_from(spare / per_token)
-        .unwrap_or(POOL_TOKENS)
-        .min(POOL_TOKENS);
-    let tokenizer = Arc::clone(&parts.tokenizer);
-    let mut drawable = vec![true; tokenizer.size().min(spec.vocab_size)];
-    for id in tokenizer.control_ids().filter(|id| !end.contains(id)) {
-        if let Some(flag) = drawable.get_mut(id as usize) {
-            *flag = false;
-        }
+    let engines = EngineSet::start(all).map_err(ModelError::Start)?;
+    for (((model, _), engine), (pool_tokens, weight_bytes)) in models.iter().zip(engines).zip(facts)
+    {
+        model.seat.set(Some(Running {
+            engine,
+            pool_tokens,
+            weight_bytes,
+        }));
     }
-    let vocabulary = Vocabulary {
-        drawable,
-        end: end.to_vec(),
-        environment: tokenizer.token_env(end).ok(),
-        decode: Box::new(move |ids| tokenizer.reply_text(&[], ids)),
-    };
-    let setup = EngineOptions {
-        step_tokens: STEP_TOKENS,
-        context_tokens: context,
-        reuse: true,
-    };
-    let pool = KvPool::new(spec, pool_tokens / PAGE_TOKENS, kv);
-    let engine = Engine::start(ModelRunner { decoder, cpu }, pool, vocabulary, setup)
-        .map_err(ModelError::Start)?;
-    Ok(Started {
-        engine,
-        pool_tokens,
-        weight_bytes,
-        step_bytes,
-        kv_bytes_per_token: spec.kv_bytes_per_token(kv),
-        numerics: Numerics { profile, kv },
-        kernels,
-    })
+    Ok(())
+}
+
+impl Seat {
+    fn set(&self, running: Option<Running>) {
+        *self.running.lock().unwrap_or_else(PoisonError::into_inner) = running;
+    }
+
+    fn running(&self) -> Option<Running> {
+        self.running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn engine(&self) -> Result<Arc<Engine>, ChatError> {
+        let running = self.running();
+        running
+            .map(|running| running.engine)
+            .ok_or_else(|| ChatError::Stopped("the model is not loaded".into()))
+    }
 }
 
 impl LocalModel {
-    /// Starts a model from its parts, which must have a chat template.
+    /// Reads a model's parts, which must have a chat template. It is not loaded yet.
     ///
     /// # Errors
-    /// As [`start_engine`]; also when template and tokenizer do not work together.
+    /// When template and tokenizer do not work together.
     ///
     /// # Panics
     /// When the parts were read without a template.
-    pub fn start(mut parts: ModelParts, options: &LoadOptions) -> Result<Self, ModelError> {
+    pub fn read(mut parts: ModelParts, options: &LoadOptions) -> Result<Self, ModelError> {
         let template = parts.template.take().expect("read with a template");
         let encoder = Encoder::new(template, Arc::clone(&parts.tokenizer))?;
         let end = encoder.end_ids(&parts.config, parts.generation.as_ref());
-        let started = start_engine(&parts, &end, options)?;
         let mut shortest = View::with_system("");
         shortest.push(ChatRole::User, "", Vec::new());
         let frame_tokens = encoder.encode(&shortest, None)?.ids.len();
         let manifest = &parts.manifest;
         let unknown = || "UNKNOWN".to_owned();
+        let numerics = options.numerics(manifest);
         let identity = ModelIdentity {
             reference: options.reference.clone(),
             hash: parts.hash.clone(),
-            profile: options.numerics(manifest).name(),
+            profile: numerics.name(),
             licence: manifest
                 .output_terms
                 .clone()
@@ -253,18 +145,83 @@ impl LocalModel {
         };
         Ok(Self {
             identity,
-            engine: started.engine,
-            encoder,
             sampling: own_sampling(parts.generation.as_ref()),
-            end,
+            encoder: Arc::new(encoder),
             frame_tokens,
-            passage_tokens: manifest.passage_tokens,
-            pool_tokens: started.pool_tokens,
-            threads: options.threads,
-            kv_bytes_per_token: started.kv_bytes_per_token,
-            weight_bytes: started.weight_bytes,
-            parameters: parts.spec.linear_parameters(),
+            seat: Arc::new(Seat {
+                parts,
+                numerics,
+                end,
+                threads: options.threads,
+                stats: Arc::default(),
+                running: Mutex::new(None),
+            }),
         })
+    }
+
+    /// Reads a model from its parts and loads it alone.
+    ///
+    /// # Errors
+    /// As [`Self::read`] and [`start_engine`].
+    pub fn start(parts: ModelParts, options: &LoadOptions) -> Result<Self, ModelError> {
+        let model = Self::read(parts, options)?;
+        model.load_alone(options)?;
+        Ok(model)
+    }
+
+    /// Loads the model with all the memory that the options allow.
+    ///
+    /// # Errors
+    /// As [`start_engine`].
+    pub fn load_alone(&self, options: &LoadOptions) -> Result<(), ModelError> {
+        let started = start_engine(&self.seat.parts, &self.seat.end, options)?;
+        self.seat.set(Some(Running {
+            engine: started.engine,
+            pool_tokens: started.pool_tokens,
+            weight_bytes: started.weight_bytes,
+        }));
+        Ok(())
+    }
+
+    /// Ends its engine and gives its memory back.
+    pub fn unload(&self) {
+        self.seat.set(None);
+    }
+
+    /// The same files under another name: one engine.
+    #[must_use]
+    pub fn called(&self, reference: &str) -> Self {
+        Self {
+            identity: ModelIdentity {
+                reference: reference.to_owned(),
+                ..self.identity.clone()
+            },
+            sampling: self.sampling,
+            encoder: Arc::clone(&self.encoder),
+            frame_tokens: self.frame_tokens,
+            seat: Arc::clone(&self.seat),
+        }
+    }
+
+    /// Whether both are one engine.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.seat, &other.seat)
+    }
+
+    /// What the model needs of memory, before it is loaded: `views` are those of one conversation, `calls` of single calls
+    /// beside conversations (tokens each).
+    #[must_use]
+    pub fn demand(&self, views: &[usize], calls: &[usize]) -> Demand {
+        let Seat {
+            parts, numerics, ..
+        } = &*self.seat;
+        Demand::new(
+            parts.weights.packed_bytes(numerics.profile) as u64,
+            parts.spec.kv_bytes_per_token(numerics.kv) as u64,
+            &self.framed(views),
+            &self.framed(calls),
+        )
     }
 
     #[must_use]
@@ -274,7 +231,7 @@ impl LocalModel {
 
     #[must_use]
     pub fn context_tokens(&self) -> usize {
-        self.engine.context_tokens()
+        context_tokens(&self.seat.parts)
     }
 
     /// The model's own sampling (`generation_config.json`).
@@ -286,31 +243,39 @@ impl LocalModel {
     /// Room for passages that the model's manifest asks for.
     #[must_use]
     pub fn passage_tokens(&self) -> Option<u32> {
-        self.passage_tokens
+        self.seat.parts.manifest.passage_tokens
     }
 
-    /// Tokens that the page pool holds.
+    /// Tokens that the page pool holds; none while it is not loaded.
     #[must_use]
     pub fn pool_tokens(&self) -> usize {
-        self.pool_tokens
+        self.seat.running().map_or(0, |running| running.pool_tokens)
     }
 
-    /// How many conversations with these worst cases (tokens per view) fit in memory at once.
+    /// How many conversations with these worst cases (tokens per view) fit in the page pool at once.
     #[must_use]
     pub fn room_for(&self, worst_case_tokens: &[usize]) -> usize {
-        self.engine.room_for(&self.framed(worst_case_tokens))
+        let framed = self.framed(worst_case_tokens);
+        self.seat
+            .running()
+            .map_or(0, |running| running.engine.room_for(&framed))
     }
 
     /// Bytes of weights, keys and values with which one conversation of these views has room.
     #[must_use]
     pub fn memory_for(&self, worst_case_tokens: &[usize]) -> usize {
-        self.weight_bytes + self.pool_for(worst_case_tokens) * self.kv_bytes_per_token
+        let per_token = self
+            .seat
+            .parts
+            .spec
+            .kv_bytes_per_token(self.seat.numerics.kv);
+        self.weight_bytes() + self.pool_for(worst_case_tokens) * per_token
     }
 
     /// Tokens of cache with which one conversation of these views has room.
     #[must_use]
     pub fn pool_for(&self, worst_case_tokens: &[usize]) -> usize {
-        self.engine.pool_for(&self.framed(worst_case_tokens))
+        Engine::pool_for(&self.framed(worst_case_tokens))
     }
 
     /// Views with what the template puts around them.
@@ -322,24 +287,33 @@ impl LocalModel {
     /// Threads that compute.
     #[must_use]
     pub fn threads(&self) -> usize {
-        self.threads
+        self.seat.threads
     }
 
     /// Bytes of packed weights.
     #[must_use]
     pub fn weight_bytes(&self) -> usize {
-        self.weight_bytes
+        let expected = || {
+            let Seat {
+                parts, numerics, ..
+            } = &*self.seat;
+            parts.weights.packed_bytes(numerics.profile)
+        };
+        self.seat
+            .running()
+            .map_or_else(expected, |running| running.weight_bytes)
     }
 
     /// Numbers in the weight matrices.
     #[must_use]
     pub fn parameters(&self) -> usize {
-        self.parameters
+        self.seat.parts.spec.linear_parameters()
     }
 
+    /// What its engine has done, over all times that it was loaded.
     #[must_use]
     pub fn stats(&self) -> &EngineStats {
-        self.engine.stats()
+        &self.seat.stats
     }
 
     /// The encoder, for showing what a model saw.
@@ -362,7 +336,31 @@ impl LocalModel {
     /// # Errors
     /// When it could never be.
     pub async fn open(&self, worst_case_tokens: &[usize]) -> Result<EngineSession, ChatError> {
-        self.engine.open(&self.framed(worst_case_tokens)).await
+        Self::open_together(&[(self, worst_case_tokens)]).await
+    }
+
+    /// The same for a conversation that several models take part in, each with its own views.
+    ///
+    /// # Errors
+    /// As for [`Self::open`]; also when a model is not loaded, or not together with the others.
+    pub async fn open_together(models: &[(&Self, &[usize])]) -> Result<EngineSession, ChatError> {
+        // Names of one engine are one place.
+        let mut seats: Vec<(Arc<Engine>, Vec<usize>)> = Vec::new();
+        for (model, views) in models {
+            let (engine, views) = (model.seat.engine()?, model.framed(views));
+            match seats
+                .iter_mut()
+                .find(|(seat, _)| Arc::ptr_eq(seat, &engine))
+            {
+                Some((_, held)) => held.extend(views),
+                None => seats.push((engine, views)),
+            }
+        }
+        let seats: Vec<(&Arc<Engine>, &[usize])> = seats
+            .iter()
+            .map(|(engine, views)| (engine, views.as_slice()))
+            .collect();
+        Engine::open_together(&seats).await
     }
 
     /// One reply to a view.
@@ -392,7 +390,7 @@ impl LocalModel {
             stop: ask.stop.to_vec(),
             draw: ask.draw,
         };
-        self.engine.generate(session, request).await
+        self.seat.engine()?.generate(session, request).await
     }
 
     /// The total log-probability of each choice as the whole next reply, end token included.
@@ -412,7 +410,7 @@ impl LocalModel {
                 .encoder
                 .encode_reply(&prompt, choice)
                 .map_err(template)?;
-            ids.extend(self.encoder.turn_end().or(self.end.first().copied()));
+            ids.extend(self.encoder.turn_end().or(self.seat.end.first().copied()));
             Ok(ids)
         };
         let continuations = choices
@@ -420,7 +418,8 @@ impl LocalModel {
             .map(ended)
             .collect::<Result<Vec<_>, ChatError>>()?;
         let scores = self
-            .engine
+            .seat
+            .engine()?
             .score(
                 session,
                 ScoreRequest {

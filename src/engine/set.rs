@@ -61,9 +61,9 @@ impl EngineSet {
         let mut lanes = Vec::new();
         let mut facts = Vec::new();
         for parts in models {
-            let stats = Arc::new(EngineStats::default());
+            let stats = Arc::clone(&parts.stats);
             let context_tokens = parts.options.context_tokens;
-            let lane = Lane::new(parts, Arc::clone(&stats))?;
+            let lane = Lane::new(parts)?;
             facts.push((stats, context_tokens, lane.memory.reservable()));
             lanes.push(lane);
         }
@@ -143,6 +143,7 @@ impl Engine {
             pool,
             vocabulary,
             options,
+            stats: Arc::default(),
         };
         let mut engines = EngineSet::start(vec![parts])?;
         Ok(engines.pop().expect("one model, one handle"))
@@ -168,7 +169,7 @@ impl Engine {
 
     /// Tokens of the smallest pool that holds one session with these views.
     #[must_use]
-    pub fn pool_for(&self, views: &[usize]) -> usize {
+    pub fn pool_for(views: &[usize]) -> usize {
         Memory::pool_for(Memory::worst_case(views)) * PAGE_TOKENS
     }
 

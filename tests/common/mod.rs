@@ -124,6 +124,7 @@ pub fn engine_parts(
         pool,
         vocabulary,
         options,
+        stats: Arc::default(),
     }
 }
 
