@@ -19,24 +19,18 @@ const SLOW: &str = "scripted:delay_ms=25,echo=0.1";
 const KILLS: usize = 50;
 
 fn arguments<'a>(
-    model: &'a str,
+    models: &[&'a str],
     seed: &'a str,
     out: &'a str,
     concurrency: &'a str,
-) -> [&'a str; 11] {
-    [
-        "generate",
-        "--model",
-        model,
-        "--seed",
-        seed,
-        "--out",
-        out,
-        "--set",
-        "count=40",
-        "--set",
-        concurrency,
-    ]
+) -> Vec<&'a str> {
+    let mut arguments = vec!["generate"];
+    for model in models {
+        arguments.extend(["--model", model]);
+    }
+    arguments.extend(["--seed", seed, "--out", out]);
+    arguments.extend(["--set", "count=40", "--set", concurrency]);
+    arguments
 }
 
 fn journal(place: &Place, runs: &str) -> Option<PathBuf> {
@@ -74,20 +68,32 @@ fn finish(child: Child) -> Ended {
 
 #[test]
 fn a_killed_run_ends_as_if_nothing_had_happened() {
+    survive(&[MODEL], KILLS);
+}
+
+#[test]
+fn so_does_one_of_several_models() {
+    let customer = "customer=scripted:delay_ms=2,echo=0.05,truncated=0.05";
+    let status = "status=scripted:endless=0.3";
+    survive(&[MODEL, customer, status], KILLS / 3);
+}
+
+/// Kills runs with these models until there were enough kills; each must end with the bytes of a calm one.
+fn survive(models: &[&str], enough: usize) {
     let place = Place::new();
     let (mut kills, mut torn) = (0, 0);
     for seed in 1.. {
         let draw = Stream::root(seed);
         let seed = seed.to_string();
         let (calm, hurt) = (format!("calm-{seed}"), format!("hurt-{seed}"));
-        place.ok(&arguments(MODEL, &seed, &calm, "engine.concurrency=64"));
+        place.ok(&arguments(models, &seed, &calm, "engine.concurrency=64"));
         let expected = place.read(&format!("{}/messages.jsonl", place.only_run(&calm)));
         assert!(expected.lines().count() > 30);
         for attempt in 0.. {
             let draw = draw.at(attempt);
             let concurrency = ["1", "4", "16"][draw.below(0, 3)];
             let concurrency = format!("engine.concurrency={concurrency}");
-            let mut child = start(&place, &arguments(MODEL, &seed, &hurt, &concurrency));
+            let mut child = start(&place, &arguments(models, &seed, &hurt, &concurrency));
             std::thread::sleep(Duration::from_micros(draw.below(1, 80_000) as u64));
             if child.try_wait().unwrap().is_some() {
                 let ended = finish(child);
@@ -117,13 +123,13 @@ fn a_killed_run_ends_as_if_nothing_had_happened() {
         }
         let made = place.read(&format!("{}/messages.jsonl", place.only_run(&hurt)));
         assert!(made == expected, "seed {seed}: other bytes");
-        if kills >= KILLS {
+        if kills >= enough {
             break;
         }
     }
     println!("{kills} kills, {torn} torn journals");
     assert!(
-        torn >= KILLS / 4,
+        torn >= enough / 4,
         "only {torn} of {kills} journals were torn"
     );
 }
@@ -151,7 +157,7 @@ fn interrupt(child: &Child) {
 #[test]
 fn an_interrupted_run_says_how_to_go_on() {
     let place = Place::new();
-    let arguments = |out| arguments(SLOW, "7", out, "engine.concurrency=8");
+    let arguments = |out| arguments(&[SLOW], "7", out, "engine.concurrency=8");
     let mut child = start(&place, &arguments("runs"));
     underway(&place, "runs", &mut child);
     interrupt(&child);
@@ -179,7 +185,7 @@ fn an_interrupted_run_says_how_to_go_on() {
 #[test]
 fn one_writer_and_any_number_of_readers() {
     let place = Place::new();
-    let arguments = arguments(SLOW, "7", "runs", "engine.concurrency=8");
+    let arguments = arguments(&[SLOW], "7", "runs", "engine.concurrency=8");
     let mut child = start(&place, &arguments);
     underway(&place, "runs", &mut child);
     let run = place.only_run("runs");

@@ -267,7 +267,7 @@ mod tests {
     use super::*;
     use crate::engine::{ChatModel, Sampling, ScriptedModel};
     use crate::knowledge::{Format, parse};
-    use crate::pipeline::{Caller, NoLog, QuerySettings};
+    use crate::pipeline::{Caller, Cast, NoLog, QuerySettings};
     use crate::prompt::{Pack, Prompts};
     use crate::record::{Case, Cell, GuardHit, Outcome, Rejected, Style, Tone, Turn};
     use crate::rng::Stream;
@@ -414,13 +414,12 @@ mod tests {
             .into();
         let ids: Vec<String> = pages.keys().cloned().collect();
         let model = ChatModel::Scripted(Arc::new(ScriptedModel::parse(reference).unwrap()));
-        let caller = Caller::new(model, Arc::new(NoLog));
         let prompts = Arc::new(Prompts::embedded(Pack::Compact));
+        let caller = Caller::new(Cast::one(model, prompts), Arc::new(NoLog));
         let root = Stream::root(spec.seed);
         Trial {
             queries: QueryContext {
                 caller: caller.clone(),
-                prompts: Arc::clone(&prompts),
                 settings: Arc::new(QuerySettings {
                     brand: "Larkmoor".into(),
                     language: "English".into(),
@@ -431,7 +430,6 @@ mod tests {
             },
             support: SupportContext {
                 caller,
-                prompts,
                 settings: Arc::new(SupportSettings::default()),
                 root,
             },

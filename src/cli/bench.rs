@@ -25,6 +25,7 @@ use crate::engine::{ChatModel, LoadOptions, LocalModel, Started, start_engine};
 use crate::fsio;
 use crate::model::ModelParts;
 use crate::pipeline::NoLog;
+use crate::record::ModelRole;
 use crate::run::Plan;
 use crate::settings::{self, EMBEDDED, Environment, Overrides, RecipeText, RunSpec};
 
@@ -85,6 +86,12 @@ struct Candidate {
     spec: RunSpec,
 }
 
+impl Candidate {
+    fn options(&self) -> Result<LoadOptions, Failure> {
+        load_options(&self.spec.model_of(ModelRole::Agent), &self.spec.engine)
+    }
+}
+
 /// What is known of a candidate in the end.
 pub struct Finding {
     pub name: String,
@@ -119,7 +126,7 @@ pub fn run(args: &BenchArgs) -> Result<ExitCode, Failure> {
     for one in candidates.iter().filter(|one| one.reference != "demo") {
         super::workshop::find_files(&one.reference)?;
     }
-    let first = load_options("demo", &candidates[0].spec)?;
+    let first = candidates[0].options()?;
     let teller = Teller::new();
     teller.say("measuring the machine");
     let before = Machine::measure(first.threads, first.available_bytes);
@@ -212,7 +219,7 @@ fn examine(
     teller: &Teller,
 ) -> Result<Finding, Failure> {
     let Candidate { reference, spec } = candidate;
-    let options = load_options(reference, spec)?;
+    let options = candidate.options()?;
     let short = short_name(reference);
     teller.say(&format!("{short}: loading"));
     machine::reset_peak_memory();
@@ -335,10 +342,9 @@ fn trial(
     options: &LoadOptions,
     count: u32,
 ) -> Result<Trial, Failure> {
-    let workshop = Workshop::open_with(candidate.spec.clone(), |_, _| {
-        Ok(ChatModel::Local(Arc::new(LocalModel::start(
-            parts, options,
-        )?)))
+    let workshop = Workshop::open_with(candidate.spec.clone(), |spec| {
+        let model = ChatModel::Local(Arc::new(LocalModel::start(parts, options)?));
+        Ok(spec.roles().map(|role| (role, model.clone())).collect())
     })?;
     let ids: Vec<String> = workshop.pages.keys().cloned().collect();
     let slots = Plan::new(&workshop.spec, &ids).slots(u64::from(count));

@@ -11,11 +11,13 @@ use super::args::DoctorArgs;
 use super::bench::table::size;
 use super::failure::Failure;
 use super::talk::grouped;
-use super::workshop::{Room, Workshop, cache_places, cores, load_options, memory, room};
+use super::workshop::models::{by_model, roles};
+use super::workshop::{Workshop, cache_places, cores, load_options, memory};
 use crate::bench::machine::{self, Machine};
 use crate::engine::{ChatModel, LoadOptions};
 use crate::fsio;
 use crate::hub;
+use crate::record::ModelRole;
 use crate::settings::{self, EMBEDDED, Environment, Overrides, RecipeText, RunSpec, env};
 use report::{Check, as_json, as_text, first_problem};
 
@@ -33,7 +35,10 @@ pub fn run(args: &DoctorArgs) -> Result<ExitCode, Failure> {
         }
     };
     let mut used = cores();
-    match spec.as_ref().map(|spec| load_options(&spec.model, spec)) {
+    match spec
+        .as_ref()
+        .map(|spec| load_options(&spec.model_of(ModelRole::Agent), &spec.engine))
+    {
         Some(Ok(options)) => {
             checks.push(profile(spec.as_ref().expect("it has options"), &options));
             used = options.threads;
@@ -230,37 +235,72 @@ fn cache(environment: &Environment) -> Check {
     }
 }
 
-/// Loads the model as a run would, and asks how many conversations fit.
+/// Loads the models as a run would, and asks how many conversations fit.
 fn model(spec: &RunSpec) -> Result<Check, Failure> {
     let workshop = Workshop::open(spec.clone())?;
-    let ChatModel::Local(local) = &workshop.model else {
-        return Ok(Check::good(
-            "model",
-            format!("{}: no model at all, for testing", spec.model),
-            Value::Null,
+    let seating = workshop.seating()?;
+    seating.try_out()?;
+    let mut told = Vec::new();
+    let mut models = Vec::new();
+    let groups = by_model(&workshop.models);
+    for (held, model) in &groups {
+        let identity = model.identity();
+        let whose = if groups.len() == 1 {
+            String::new()
+        } else {
+            format!(" ({})", roles(held))
+        };
+        let ChatModel::Local(local) = model else {
+            told.push(format!(
+                "{}{whose}: no model at all, for testing",
+                identity.reference
+            ));
+            continue;
+        };
+        told.push(format!(
+            "{}{whose} loads: {} of weights",
+            identity.reference,
+            size(local.weight_bytes() as u64)
         ));
+        models.push(json!({
+            "reference": identity.reference, "roles": held, "profile": identity.profile,
+            "licence": identity.licence, "weight_bytes": local.weight_bytes(),
+            "context_tokens": local.context_tokens(),
+        }));
+    }
+    let Some(room) = seating.room()? else {
+        return Ok(Check::good("model", told.join(" · "), Value::Null));
     };
-    let Room {
-        views: worst,
-        conversations: room,
-    } = room(&workshop, local)?;
-    let identity = local.identity();
+    let pools: Vec<String> = seating
+        .pools()
+        .iter()
+        .map(|pool| grouped(*pool as u64))
+        .collect();
+    let worst: Vec<usize> = seating.views().iter().map(|view| view.worst).collect();
     let text = format!(
-        "{} loads: {} of weights, {} tokens of cache; {} conversation{} of the recipe {} fit at once, at their longest ({} tokens)",
-        spec.model,
-        size(local.weight_bytes() as u64),
-        grouped(local.pool_tokens() as u64),
+        "{}, {} tokens of cache; {} conversation{} of the recipe {} fit at once, at their longest ({} tokens)",
+        told.join(" · "),
+        pools.join(" and "),
         grouped(room as u64),
         if room == 1 { "" } else { "s" },
         spec.name,
         grouped(worst.iter().sum::<usize>() as u64),
     );
-    let facts = json!({
-        "reference": spec.model, "profile": identity.profile, "licence": identity.licence,
-        "weight_bytes": local.weight_bytes(), "pool_tokens": local.pool_tokens(),
-        "context_tokens": local.context_tokens(), "conversations": room, "conversation_tokens": worst,
+    let mut facts = json!({
+        "models": models, "pool_tokens": seating.pools(), "conversations": room, "conversation_tokens": worst,
     });
-    Ok(Check::good("model", text, facts))
+    if let [one] = &models[..] {
+        // One model is its own description.
+        for (name, value) in one.as_object().into_iter().flatten() {
+            facts[name] = value.clone();
+        }
+        facts["pool_tokens"] = seating.pools().first().copied().into();
+    }
+    let check = Check::good("model", text, facts);
+    Ok(match seating.turns() {
+        Some(turns) => check.note(format!("{turns}; more memory lets them run side by side")),
+        None => check,
+    })
 }
 
 fn cuda(environment: &Environment) -> Check {

@@ -6,7 +6,7 @@ mod stop;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 pub use stop::Stop;
 
@@ -14,10 +14,12 @@ use super::args::{EngineArgs, GenerateArgs, ResumeArgs};
 use super::failure::{Code, Failure};
 use super::maker::SupportMaker;
 use super::talk::grouped;
-use super::workshop::{Room, Workshop, engine_room, read_settings, room};
-use crate::engine::{ChatModel, EngineStats};
+use super::workshop::models::{by_model, roles};
+use super::workshop::{Seating, Workshop, engine_room, read_settings};
+use crate::engine::{ChatModel, EngineStats, LocalModel};
 use crate::export;
 use crate::progress::Watcher;
+use crate::record::ModelRole;
 use crate::run::{End, RunDir, RunWriter, Summary, nearest_run};
 use crate::settings::check_limit;
 use closing::{Session, closing};
@@ -28,6 +30,8 @@ const CONCURRENCY: u64 = 64;
 pub fn run(args: &GenerateArgs) -> Result<ExitCode, Failure> {
     let (settings, _) = read_settings(&args.recipe, args.out.clone(), args.limit)?;
     let workshop = Workshop::open(settings.spec)?;
+    let seating = workshop.seating()?;
+    seating.start()?;
     let runs = workshop.spec.out.clone();
     let nearest = nearest_run(&runs, &workshop.manifest);
     let writer = RunWriter::open(&runs, workshop.manifest.clone())?;
@@ -41,7 +45,7 @@ pub fn run(args: &GenerateArgs) -> Result<ExitCode, Failure> {
             keys.join(", ")
         );
     }
-    carry_on(&workshop, writer, args.json)
+    carry_on(&workshop, &seating, writer, args.json)
 }
 
 pub fn resume(args: &ResumeArgs) -> Result<ExitCode, Failure> {
@@ -62,14 +66,24 @@ pub fn resume(args: &ResumeArgs) -> Result<ExitCode, Failure> {
         spec.engine.threads = asked.threads;
     }
     let workshop = Workshop::open(spec)?;
+    let seating = workshop.seating()?;
+    seating.start()?;
     let writer = RunWriter::open_at(&args.run, workshop.manifest.clone())?;
-    carry_on(&workshop, writer, args.json)
+    carry_on(&workshop, &seating, writer, args.json)
 }
 
-fn carry_on(workshop: &Workshop, writer: RunWriter, as_json: bool) -> Result<ExitCode, Failure> {
+fn carry_on(
+    workshop: &Workshop,
+    seating: &Seating,
+    writer: RunWriter,
+    as_json: bool,
+) -> Result<ExitCode, Failure> {
     let started = Instant::now();
     eprintln!("{}", headline(workshop));
-    if let Some(line) = engine_line(workshop)? {
+    if let Some(line) = engine_line(workshop, seating)? {
+        eprintln!("{line}");
+    }
+    if let Some(line) = seating.turns() {
         eprintln!("{line}");
     }
     for warning in &workshop.warnings {
@@ -81,7 +95,7 @@ fn carry_on(workshop: &Workshop, writer: RunWriter, as_json: bool) -> Result<Exi
     let attempts_before = writer.replay.attempts();
     let stop = Stop::listen(None)?;
     let watcher = Watcher::new(console::Term::stderr().is_term());
-    let summary = drive(workshop, writer, &watcher, &stop)?;
+    let summary = drive(workshop, seating, writer, &watcher, &stop)?;
     for problem in watcher.finish() {
         eprintln!("note: {problem}");
     }
@@ -97,7 +111,7 @@ fn carry_on(workshop: &Workshop, writer: RunWriter, as_json: bool) -> Result<Exi
         let value = json!({
             "run": dir.path(), "export": path, "rows": rows, "state": status.state,
             "seconds": seconds, "end": format!("{end:?}").to_lowercase(),
-            "status": status, "engine": engine_figures(&workshop.model),
+            "status": status, "engine": engine_figures(workshop),
         });
         super::print(&format!("{value}\n"))?;
     } else {
@@ -109,6 +123,7 @@ fn carry_on(workshop: &Workshop, writer: RunWriter, as_json: bool) -> Result<Exi
             rows,
             seconds,
             nothing_new: replay.attempts() == attempts_before,
+            seating,
         };
         super::print(&closing(workshop, &session)?)?;
     }
@@ -128,6 +143,7 @@ fn carry_on(workshop: &Workshop, writer: RunWriter, as_json: bool) -> Result<Exi
 /// Runs the plan on this thread.
 pub fn drive(
     workshop: &Workshop,
+    seating: &Seating,
     writer: RunWriter,
     watcher: &Watcher,
     stop: &Stop,
@@ -144,7 +160,7 @@ pub fn drive(
     let concurrency = usize::try_from(workshop.spec.engine.concurrency.or(CONCURRENCY))
         .unwrap_or(usize::MAX)
         .max(1);
-    let maker = |log| SupportMaker::new(workshop, log);
+    let maker = |log| SupportMaker::new(workshop, log).in_phases_of(seating);
     let result = runtime.block_on(crate::run::carry_out(
         writer,
         maker,
@@ -158,46 +174,75 @@ pub fn drive(
 
 fn headline(workshop: &Workshop) -> String {
     let spec = &workshop.spec;
-    let identity = workshop.model.identity();
-    let model = match &workshop.model {
-        ChatModel::Local(_) if identity.demo => {
-            format!(
-                "demo model ({}: for trying the pipeline, not for training)",
-                size(&workshop.model)
-            )
-        }
-        ChatModel::Local(_) => format!("{} ({})", identity.reference, size(&workshop.model)),
-        ChatModel::Scripted(_) => "scripted model (no model at all: for testing)".into(),
-    };
+    let groups = by_model(&workshop.models);
+    let each: Vec<String> = groups
+        .iter()
+        .map(|(held, model)| {
+            if groups.len() == 1 {
+                described(model)
+            } else {
+                format!("{}: {}", roles(held), described(model))
+            }
+        })
+        .collect();
     let limit = spec
         .limit
         .filter(|&limit| limit < spec.count)
         .map_or(String::new(), |limit| format!(", {limit} now"));
     format!(
-        "{model} · {} help pages · {} conversations{limit} · seed {} · CPU, offline",
+        "{} · {} help pages · {} conversations{limit} · seed {} · CPU, offline",
+        each.join(" · "),
         workshop.pages.len(),
         grouped(spec.count),
         spec.seed
     )
 }
 
-/// How the model is run, and how many conversations that leaves room for.
-fn engine_line(workshop: &Workshop) -> Result<Option<String>, Failure> {
-    let ChatModel::Local(model) = &workshop.model else {
+/// A model and what it is good for.
+fn described(model: &ChatModel) -> String {
+    let identity = model.identity();
+    match model {
+        ChatModel::Local(local) if identity.demo => format!(
+            "demo model ({}: for trying the pipeline, not for training)",
+            size(local)
+        ),
+        ChatModel::Local(local) => format!("{} ({})", identity.reference, size(local)),
+        ChatModel::Scripted(_) => "scripted model (no model at all: for testing)".into(),
+    }
+}
+
+/// How the models are run, and how many conversations that leaves room for.
+fn engine_line(workshop: &Workshop, seating: &Seating) -> Result<Option<String>, Failure> {
+    let Some(conversations) = seating.room()? else {
         return Ok(None);
     };
-    let Room { conversations, .. } = room(workshop, model)?;
     let wanted = workshop.spec.engine.concurrency.or(CONCURRENCY);
-    let tokens = grouped(model.pool_tokens() as u64);
     let waits = if (conversations as u64) < wanted.min(workshop.spec.count) {
         "; the others wait"
     } else {
         ""
     };
+    let mut profiles = Vec::new();
+    let mut threads = 0;
+    for (_, model) in by_model(&workshop.models) {
+        if let ChatModel::Local(local) = model {
+            threads = local.threads();
+            let profile = &model.identity().profile;
+            if !profiles.contains(profile) {
+                profiles.push(profile.clone());
+            }
+        }
+    }
+    let tokens: Vec<String> = seating
+        .pools()
+        .iter()
+        .map(|pool| grouped(*pool as u64))
+        .collect();
     Ok(Some(format!(
-        "{} on {} · {tokens} tokens of cache, room for {} at once{waits}",
-        workshop.model.identity().profile,
-        counted(model.threads(), "thread"),
+        "{} on {} · {} tokens of cache, room for {} at once{waits}",
+        profiles.join(" and "),
+        counted(threads, "thread"),
+        tokens.join(" and "),
         counted(conversations, "conversation"),
     )))
 }
@@ -207,10 +252,7 @@ fn counted(n: usize, noun: &str) -> String {
     format!("{} {noun}{plural}", grouped(n as u64))
 }
 
-fn size(model: &ChatModel) -> String {
-    let ChatModel::Local(model) = model else {
-        return String::new();
-    };
+fn size(model: &LocalModel) -> String {
     #[expect(clippy::cast_precision_loss, reason = "figures for people")]
     let millions = model.parameters() as f64 / 1e6;
     if millions >= 1000.0 {
@@ -220,16 +262,54 @@ fn size(model: &ChatModel) -> String {
     }
 }
 
-/// What the engine did, for `--json`.
-fn engine_figures(model: &ChatModel) -> serde_json::Value {
-    let ChatModel::Local(model) = model else {
-        return serde_json::Value::Null;
-    };
-    let s = model.stats();
-    json!({
-        "steps": EngineStats::get(&s.steps), "new_tokens": EngineStats::get(&s.new_tokens),
-        "prompt_tokens": EngineStats::get(&s.prompt_tokens), "reused_tokens": EngineStats::get(&s.reused_tokens),
-        "prefill_tokens": EngineStats::get(&s.prefill_tokens), "forward_ns": EngineStats::get(&s.forward_ns),
-        "step_ns": EngineStats::get(&s.step_ns), "mask_ns": EngineStats::get(&s.mask_ns),
-    })
+/// What the engine did, for `--json`: the figures of all models together, and of each.
+fn engine_figures(workshop: &Workshop) -> Value {
+    let mut engines: Vec<(Vec<ModelRole>, &LocalModel)> = Vec::new();
+    for (held, model) in by_model(&workshop.models) {
+        let ChatModel::Local(model) = model else {
+            continue;
+        };
+        match engines.iter_mut().find(|(_, other)| other.is(model)) {
+            Some((roles, _)) => roles.extend(held),
+            None => engines.push((held, model)),
+        }
+    }
+    if engines.is_empty() {
+        return Value::Null;
+    }
+    let mut all = Map::new();
+    let mut models = Vec::new();
+    for (roles, model) in engines {
+        let figures = figures(model.stats());
+        for (name, value) in &figures {
+            let sum = all.get(name).and_then(Value::as_u64).unwrap_or(0);
+            all.insert(name.clone(), (sum + value.as_u64().unwrap_or(0)).into());
+        }
+        let identity = model.identity();
+        let mut of = Map::from_iter([
+            ("model".to_owned(), identity.reference.as_str().into()),
+            ("profile".to_owned(), identity.profile.as_str().into()),
+            ("roles".to_owned(), json!(roles)),
+        ]);
+        of.extend(figures);
+        models.push(Value::Object(of));
+    }
+    all.insert("models".into(), models.into());
+    Value::Object(all)
+}
+
+fn figures(s: &EngineStats) -> Map<String, Value> {
+    [
+        ("steps", &s.steps),
+        ("new_tokens", &s.new_tokens),
+        ("prompt_tokens", &s.prompt_tokens),
+        ("reused_tokens", &s.reused_tokens),
+        ("prefill_tokens", &s.prefill_tokens),
+        ("forward_ns", &s.forward_ns),
+        ("step_ns", &s.step_ns),
+        ("mask_ns", &s.mask_ns),
+    ]
+    .map(|(name, counter)| (name.to_owned(), EngineStats::get(counter).into()))
+    .into_iter()
+    .collect()
 }

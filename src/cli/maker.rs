@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::workshop::Workshop;
+use super::workshop::{Seating, Workshop};
 use crate::dialogue::DecisionRule;
 use crate::engine::{ChatError, ChatModel, Sampling};
 use crate::pipeline::{
-    Assignment, Caller, PipelineError, QueryContext, QuerySettings, SupportContext,
+    Assignment, Caller, Cast, PipelineError, Player, QueryContext, QuerySettings, SupportContext,
     SupportSettings, converse, generate_queries, passage_budget,
 };
 use crate::record::{Conversation, Page, Query};
 use crate::rng::Stream;
 use crate::run::{MakeError, Maker, SharedCallLog, Slot};
-use crate::settings::{Channel, RoleSampling, RunSpec};
+use crate::settings::{Channel, RoleSampling, RunSpec, Stage};
 
 /// Makes questions and conversations for a run.
 pub struct SupportMaker {
@@ -21,19 +21,15 @@ pub struct SupportMaker {
     given: Option<BTreeMap<String, Vec<Query>>>,
     queries: QueryContext,
     support: SupportContext,
-    counts: PageCounts,
-}
-
-struct PageCounts {
-    per_page: usize,
-    per_long_page: usize,
-    long_page_lines: usize,
+    spec: RunSpec,
+    /// How models take turns, where they do.
+    phases: Option<Seating>,
 }
 
 impl SupportMaker {
     pub fn new(workshop: &Workshop, log: SharedCallLog) -> Self {
-        let spec = &workshop.spec;
-        let caller = Caller::new(workshop.model.clone(), log);
+        let (spec, cast) = (&workshop.spec, &workshop.cast);
+        let caller = Caller::new(cast.clone(), log);
         let root = Stream::root(spec.seed);
         let given = workshop.given.as_ref().map(|given| {
             let mut by_page: BTreeMap<String, Vec<Query>> = BTreeMap::new();
@@ -45,33 +41,35 @@ impl SupportMaker {
             }
             by_page
         });
-        let count = |n: u32| n as usize;
         Self {
             pages: workshop.pages.clone(),
             given,
             queries: QueryContext {
                 caller: caller.clone(),
-                prompts: Arc::clone(&workshop.prompts),
-                settings: Arc::new(query_settings(spec, workshop)),
+                settings: Arc::new(query_settings(spec, cast)),
                 root,
             },
             support: SupportContext {
                 caller,
-                prompts: Arc::clone(&workshop.prompts),
-                settings: Arc::new(support_settings(spec, workshop)),
+                settings: Arc::new(support_settings(spec, cast)),
                 root,
             },
-            counts: PageCounts {
-                per_page: count(spec.queries.per_page),
-                per_long_page: count(spec.queries.per_long_page),
-                long_page_lines: count(spec.queries.long_page_lines),
-            },
+            spec: spec.clone(),
+            phases: None,
         }
+    }
+
+    /// The same with models that take turns.
+    #[must_use]
+    pub fn in_phases_of(mut self, seating: &Seating) -> Self {
+        self.phases = seating.in_phases().then(|| seating.clone());
+        self
     }
 
     /// What makes questions, what makes conversations, and questions to make for a page of usual length.
     pub fn into_contexts(self) -> (QueryContext, SupportContext, usize) {
-        (self.queries, self.support, self.counts.per_page)
+        let per_page = self.spec.queries.per_page as usize;
+        (self.queries, self.support, per_page)
     }
 
     fn page(&self, id: &str) -> Result<&Arc<Page>, MakeError> {
@@ -84,17 +82,23 @@ impl SupportMaker {
 }
 
 impl Maker for SupportMaker {
+    fn in_phases(&self) -> bool {
+        self.phases.is_some()
+    }
+
+    fn begin(&self, stage: Stage) -> Result<(), MakeError> {
+        match &self.phases {
+            Some(seating) => seating.begin(stage).map_err(MakeError::fatal),
+            None => Ok(()),
+        }
+    }
+
     async fn queries(&self, page: &str) -> Result<Vec<Query>, MakeError> {
         if let Some(given) = &self.given {
             return Ok(given.get(page).cloned().unwrap_or_default());
         }
         let page = self.page(page)?;
-        let lines: usize = page.paragraphs.iter().map(|p| p.text.lines().count()).sum();
-        let wanted = if lines > self.counts.long_page_lines {
-            self.counts.per_long_page
-        } else {
-            self.counts.per_page
-        };
+        let wanted = questions_for(&self.spec, page);
         let made = generate_queries(&self.queries, page, wanted)
             .await
             .map_err(sort_out)?;
@@ -164,28 +168,37 @@ pub fn sampling(model: &ChatModel, role: RoleSampling) -> Sampling {
     }
 }
 
+/// Questions to make for a page.
+pub fn questions_for(spec: &RunSpec, page: &Page) -> usize {
+    let lines: usize = page.paragraphs.iter().map(|p| p.text.lines().count()).sum();
+    let wanted = if lines > spec.queries.long_page_lines as usize {
+        spec.queries.per_long_page
+    } else {
+        spec.queries.per_page
+    };
+    wanted as usize
+}
+
 /// Tokens of help page that a prompt holds: the recipe's word, else the model's, else a share of the context.
-pub fn passage_tokens(spec: &RunSpec, workshop: &Workshop) -> usize {
-    let told = spec
-        .conversation
-        .passage_tokens
-        .or(workshop.model.passage_tokens());
+fn passage_tokens(spec: &RunSpec, reader: &Player) -> usize {
+    let Player { model, prompts } = reader;
+    let told = spec.conversation.passage_tokens.or(model.passage_tokens());
     told.map_or_else(
-        || passage_budget(workshop.prompts.pack(), workshop.model.context_tokens()),
+        || passage_budget(prompts.pack(), model.context_tokens()),
         |n| n as usize,
     )
 }
 
-pub fn query_settings(spec: &RunSpec, workshop: &Workshop) -> QuerySettings {
+pub fn query_settings(spec: &RunSpec, cast: &Cast) -> QuerySettings {
     QuerySettings {
         brand: spec.brand.name.clone(),
         language: language(&spec.language),
-        sampling: sampling(&workshop.model, spec.sampling.queries),
-        passage_tokens: passage_tokens(spec, workshop),
+        sampling: sampling(&cast.queries.model, spec.sampling.queries),
+        passage_tokens: passage_tokens(spec, &cast.queries),
     }
 }
 
-pub fn support_settings(spec: &RunSpec, workshop: &Workshop) -> SupportSettings {
+pub fn support_settings(spec: &RunSpec, cast: &Cast) -> SupportSettings {
     let rules = &spec.conversation;
     SupportSettings {
         brand: spec.brand.name.clone(),
@@ -201,10 +214,10 @@ pub fn support_settings(spec: &RunSpec, workshop: &Workshop) -> SupportSettings 
         max_turns: rules.max_turns as usize,
         customer_words: rules.customer_words as usize,
         agent_words: rules.agent_words as usize,
-        customer_sampling: sampling(&workshop.model, spec.sampling.customer),
-        agent_sampling: sampling(&workshop.model, spec.sampling.agent),
+        customer_sampling: sampling(&cast.customer.model, spec.sampling.customer),
+        agent_sampling: sampling(&cast.agent.model, spec.sampling.agent),
         decision: DecisionRule::Draw { temperature: 1.0 },
-        passage_tokens: passage_tokens(spec, workshop),
+        passage_tokens: passage_tokens(spec, &cast.agent),
         typos_per_turn: spec.customer.typos_per_turn as usize,
         keep_only_planned_outcome: spec.plan.keep_only_planned_outcome,
         stop: Vec::new(),

@@ -17,6 +17,11 @@ pub fn run(args: &PreviewArgs) -> Result<ExitCode, Failure> {
     let (mut settings, _) = read_settings(&args.recipe, None, Some(args.n))?;
     settings.spec.count = settings.spec.count.max(args.n);
     let workshop = Workshop::open(settings.spec)?;
+    let seating = workshop.seating()?;
+    seating.start()?;
+    if let Some(line) = seating.turns() {
+        eprintln!("{line}");
+    }
     for warning in &workshop.warnings {
         eprintln!("note: {warning}");
     }
@@ -26,7 +31,7 @@ pub fn run(args: &PreviewArgs) -> Result<ExitCode, Failure> {
     let place = Scratch::new(path)?;
     let writer = RunWriter::open(&place.0, workshop.manifest.clone())?;
     let watcher = Watcher::new(console::Term::stderr().is_term());
-    let summary = generate::drive(&workshop, writer, &watcher, &stop)?;
+    let summary = generate::drive(&workshop, &seating, writer, &watcher, &stop)?;
     for problem in watcher.finish() {
         eprintln!("note: {problem}");
     }

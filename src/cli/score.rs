@@ -14,6 +14,7 @@ use super::talk::grouped;
 use super::workshop::{load_options, read_parts};
 use crate::engine::{ScoreRequest, TokenId, start_engine};
 use crate::model::tokenizer::{Detokenizer, Tokenizer};
+use crate::record::ModelRole;
 use crate::settings::{self, EMBEDDED, Environment, Overrides, RecipeText};
 
 /// What was found. Field order is column order.
@@ -58,7 +59,7 @@ pub fn run(args: &ScoreArgs) -> Result<ExitCode, Failure> {
     };
     let recipe = RecipeText::embedded(&EMBEDDED[0]);
     let spec = settings::resolve(&recipe, &overrides, &Environment::from_process())?.spec;
-    let options = load_options(&args.model, &spec)?;
+    let options = load_options(&spec.model_of(ModelRole::Agent), &spec.engine)?;
     let parts = read_parts(&args.model, false, options.threads)?;
     let ids = parts
         .tokenizer

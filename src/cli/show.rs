@@ -13,11 +13,12 @@ use serde_json::{Value, json};
 use super::args::ShowArgs;
 use super::failure::{Code, Failure};
 use super::maker::support_settings;
+use super::status;
 use super::talk;
 use super::workshop::{Workshop, load_pages};
 use crate::engine::{ChatModel, Message};
 use crate::pipeline::{Asked, Seen, Sides, Subject, SupportSettings, seen};
-use crate::record::{Conversation, Page, Turn, Verdict};
+use crate::record::{Conversation, ModelRole, Page, Turn, Verdict};
 use crate::run::{AttemptEnd, Replay, RunDir, SlotState, conversation_id};
 
 pub fn run(args: &ShowArgs) -> Result<ExitCode, Failure> {
@@ -32,6 +33,7 @@ pub fn run(args: &ShowArgs) -> Result<ExitCode, Failure> {
         json: args.json,
         prompts: args.prompts.then(|| Prompter::open(&dir)).transpose()?,
         pages: pages(&dir),
+        models: dir.manifest().model_names(),
     };
     if wanted.is_empty() {
         eprintln!(
@@ -139,6 +141,8 @@ struct Shown {
     json: bool,
     prompts: Option<Prompter>,
     pages: BTreeMap<String, Page>,
+    /// By role, as the user named them.
+    models: BTreeMap<ModelRole, String>,
 }
 
 impl Shown {
@@ -158,7 +162,7 @@ impl Shown {
         let page = self.pages.get(&conversation.cell.page);
         let mut text = talk::block(conversation, page, talk::width());
         if self.whole {
-            text.push_str(&particulars(conversation));
+            text.push_str(&particulars(conversation, &self.models));
         }
         for prompt in prompts.iter().flatten() {
             text.push_str(&prompt.to_text());
@@ -188,7 +192,7 @@ impl Shown {
 }
 
 /// What the block of a conversation leaves out.
-fn particulars(conversation: &Conversation) -> String {
+fn particulars(conversation: &Conversation, models: &BTreeMap<ModelRole, String>) -> String {
     let dim = Style::new().dim();
     let mut text = String::new();
     let mut line = |name: &str, value: &str| {
@@ -216,6 +220,7 @@ fn particulars(conversation: &Conversation) -> String {
             conversation.cell.outcome, conversation.end_reason
         ),
     );
+    line("models", &status::models(models));
     let verdict = match &conversation.verdict {
         Verdict::Keep => "kept".to_owned(),
         Verdict::Reject { reason, .. } => format!("rejected: {reason}"),
@@ -260,6 +265,8 @@ struct Prompter {
 /// What a model saw for one call.
 struct Prompt {
     seen: Seen,
+    /// As the user named it.
+    model: String,
     /// What its template made of it; none for a model without one.
     encoded: Option<Encoded>,
 }
@@ -286,7 +293,7 @@ impl Prompter {
             )
             .hint("bring back what it was made with; without --prompts everything is shown"));
         }
-        let settings = support_settings(&workshop.spec, &workshop);
+        let settings = support_settings(&workshop.spec, &workshop.cast);
         Ok(Self { workshop, settings })
     }
 
@@ -312,11 +319,12 @@ impl Prompter {
             cell: &conversation.cell,
             case: &conversation.case,
         };
-        let sides = Sides::render(&self.workshop.prompts, &self.settings, subject)?;
+        let sides = Sides::render(&self.workshop.cast, &self.settings, subject)?;
         seen(conversation, &sides, &self.settings)
             .into_iter()
             .map(|seen| {
-                let encoded = match &self.workshop.model {
+                let player = self.workshop.cast.of(seen.asked.role());
+                let encoded = match &player.model {
                     ChatModel::Scripted(_) => None,
                     ChatModel::Local(model) => {
                         let encoded = model
@@ -332,7 +340,11 @@ impl Prompter {
                         })
                     }
                 };
-                Ok(Prompt { seen, encoded })
+                Ok(Prompt {
+                    model: player.model.identity().reference.clone(),
+                    seen,
+                    encoded,
+                })
             })
             .collect()
     }
@@ -356,7 +368,8 @@ impl Prompt {
             .map(|message| json!({ "role": message.role.name(), "content": message.content }))
             .collect();
         let mut value = json!({
-            "turn": self.seen.turn, "asked": self.asked(), "messages": messages, "tail": self.seen.tail,
+            "turn": self.seen.turn, "asked": self.asked(), "model": self.model, "messages": messages,
+            "tail": self.seen.tail,
         });
         if let Some(encoded) = &self.encoded {
             value["text"] = encoded.text.as_str().into();
@@ -368,7 +381,12 @@ impl Prompt {
 
     fn to_text(&self) -> String {
         let bold = Style::new().bold();
-        let head = format!("── turn {} · {}", self.seen.turn, self.asked());
+        let head = format!(
+            "── turn {} · {} · {}",
+            self.seen.turn,
+            self.asked(),
+            self.model
+        );
         if let Some(encoded) = &self.encoded {
             let ids: Vec<String> = encoded.ids.iter().map(ToString::to_string).collect();
             return format!(

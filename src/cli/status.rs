@@ -1,5 +1,6 @@
 //! `colloquy status`
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 use std::process::ExitCode;
@@ -10,7 +11,8 @@ use serde_json::json;
 use super::args::RunArgs;
 use super::failure::Failure;
 use super::talk::grouped;
-use crate::record::Cell;
+use super::workshop::models::roles;
+use crate::record::{Cell, ModelRole};
 use crate::run::{RunDir, RunState, Status};
 
 /// Places without a conversation that the text names; `--json` names them all.
@@ -58,6 +60,7 @@ fn text(status: &Status, run: &Path) -> String {
             ),
         );
     }
+    line("models", models(&status.models));
     line(
         "questions",
         format!(
@@ -105,6 +108,25 @@ fn text(status: &Status, run: &Path) -> String {
     }
     let _ = writeln!(text, "next: {}", next(status, run));
     text
+}
+
+/// Models by role, in a line: one name where all roles have the same.
+pub fn models(models: &BTreeMap<ModelRole, String>) -> String {
+    let mut groups: Vec<(&str, Vec<ModelRole>)> = Vec::new();
+    for (role, name) in models {
+        match groups.iter_mut().find(|(other, _)| other == name) {
+            Some((_, held)) => held.push(*role),
+            None => groups.push((name, vec![*role])),
+        }
+    }
+    if let [(name, _)] = groups[..] {
+        return name.to_owned();
+    }
+    let each: Vec<String> = groups
+        .iter()
+        .map(|(name, held)| format!("{name} ({})", roles(held)))
+        .collect();
+    each.join(" · ")
 }
 
 /// What a place of the plan asks for, in a line.

@@ -5,18 +5,18 @@ mod findings;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use findings::{Findings, ModelFigures, PlanFigures, ViewFigures};
+use findings::{Findings, ModelFigures, ModelTerms, PlanFigures, ViewFigures};
 
 use super::args::ValidateArgs;
 use super::failure::{Code, Failure};
 use super::maker::{query_settings, support_settings};
 use super::talk::grouped;
+use super::workshop::models::by_model;
 use super::workshop::{Workshop, asked_pages, load_pages, read_settings, unasked_note};
-use crate::engine::ChatModel;
 use crate::knowledge::{Pages, choose_passages, chunks};
-use crate::pipeline::{Sides, Subject, exchange_tokens, read_queries};
-use crate::prompt::{Pack, PassageVar, Prompts, QueriesVars};
-use crate::record::Page;
+use crate::pipeline::{Cast, Sides, Subject, ViewTokens, read_queries};
+use crate::prompt::{Pack, PassageVar, Prompts, QueriesVars, Sample, Template};
+use crate::record::{ModelRole, Page};
 use crate::run::{Plan, Slot};
 use crate::settings::{Axis, RunSpec};
 
@@ -52,11 +52,8 @@ pub fn run(args: &ValidateArgs) -> Result<ExitCode, Failure> {
     let (pack, samples, model) = match &workshop {
         Ok(workshop) => {
             let model = measure(workshop, &slots, &mut impossible, &mut notes)?;
-            (
-                workshop.prompts.pack(),
-                workshop.prompts.samples()?,
-                Ok(model),
-            )
+            let prompts = &workshop.cast.agent.prompts;
+            (prompts.pack(), samples(&workshop.cast)?, Ok(model))
         }
         Err(reason) => {
             // A model that does not say otherwise gets the full pack.
@@ -187,11 +184,11 @@ fn measure(
     impossible: &mut Vec<String>,
     notes: &mut Vec<String>,
 ) -> Result<ModelFigures, Failure> {
-    let (spec, model) = (&workshop.spec, &workshop.model);
-    let context = model.context_tokens();
-    let settings = support_settings(spec, workshop);
-    let count = |text: &str| model.count_tokens(text);
-    let (mut fixed, mut worst, mut exchange) = ([0; 2], [0; 2], 0);
+    let (spec, cast) = (&workshop.spec, &workshop.cast);
+    let settings = support_settings(spec, cast);
+    let context = |view: &ViewTokens| cast.model(view.reader).context_tokens();
+    let count = |text: &str| cast.agent.model.count_tokens(text);
+    let mut longest: Vec<ViewTokens> = Vec::new();
     let mut tight = Vec::new();
     for slot in slots.iter().take(workshop.pages.len().max(MEASURED)) {
         let Some(page) = workshop.pages.get(&slot.cell.page) else {
@@ -210,77 +207,110 @@ fn measure(
             cell: &slot.cell,
             case: &slot.case,
         };
-        let sides = Sides::render(&workshop.prompts, &settings, subject)?;
-        let here = sides.fixed_tokens(model);
-        let longest = sides.worst_case_tokens(&settings, model, slot.cell.style);
-        let turn = exchange_tokens(&settings, slot.cell.style);
-        if here.iter().any(|tokens| tokens + turn > context) && !tight.contains(&page.id) {
-            tight.push(page.id.clone());
+        let sides = Sides::render(cast, &settings, subject)?;
+        for here in sides.views(&settings, cast, slot.cell.style) {
+            if here.fixed + here.exchange > context(&here) {
+                let place = (page.id.clone(), here.reader, context(&here));
+                if !tight.contains(&place) {
+                    tight.push(place);
+                }
+            }
+            match longest.iter_mut().find(|view| view.reader == here.reader) {
+                None => longest.push(here),
+                Some(view) => {
+                    view.fixed = view.fixed.max(here.fixed);
+                    view.exchange = view.exchange.max(here.exchange);
+                    view.worst = view.worst.max(here.worst);
+                }
+            }
         }
-        for view in 0..2 {
-            fixed[view] = fixed[view].max(here[view]);
-            worst[view] = worst[view].max(longest[view]);
-        }
-        exchange = exchange.max(turn);
     }
-    impossible.extend(tight.iter().map(|page| {
-        format!("conversations of page {page}: its prompt and one exchange of full length exceed the context of {context} tokens; lower conversation.passage_tokens or the word limits")
-    }));
-    if worst.iter().any(|tokens| *tokens > context) && tight.is_empty() {
+    for (page, of) in tight_pages(&tight) {
+        impossible.push(format!("conversations of page {page}: its prompt and one exchange of full length exceed the context of {of} tokens; lower conversation.passage_tokens or the word limits"));
+    }
+    let outgrown = longest.iter().find(|view| view.worst > context(view));
+    if let (Some(view), true) = (outgrown, tight.is_empty()) {
         notes.push(format!(
             "at full length, conversations outgrow the context of {} tokens; those that do are turned down and made again",
-            grouped(context as u64)
+            grouped(context(view) as u64)
         ));
     }
-    if let Some(problem) = room(model, worst.map(|tokens| tokens.min(context))) {
-        impossible.push(format!("any conversation: {problem}; raise engine.memory"));
+    let seating = workshop.seating()?;
+    seating.try_out()?;
+    if let Err(failure) = seating.room() {
+        impossible.push(format!(
+            "any conversation: {}; raise engine.memory",
+            failure.message
+        ));
     }
-    let turns = |fixed: usize| Some(context.saturating_sub(fixed) / exchange.max(1) * 2);
-    let mut views = vec![
-        ViewFigures {
-            name: "customer",
-            fixed: fixed[0],
-            worst: Some(worst[0]),
-            turns: turns(fixed[0]),
-        },
-        ViewFigures {
-            name: "agent",
-            fixed: fixed[1],
-            worst: Some(worst[1]),
-            turns: turns(fixed[1]),
-        },
-    ];
+    notes.extend(seating.turns());
+    let mut views: Vec<ViewFigures> = longest
+        .iter()
+        .map(|view| ViewFigures {
+            name: view.reader.name(),
+            model: cast.model(view.reader).identity().reference.clone(),
+            fixed: view.fixed,
+            worst: Some(view.worst),
+            turns: Some(context(view).saturating_sub(view.fixed) / view.exchange.max(1) * 2),
+        })
+        .collect();
     if workshop.given.is_none() {
         views.push(questions(workshop)?);
     }
-    let identity = model.identity();
+    let models = by_model(&workshop.models);
+    let told = models.iter().map(|(held, model)| ModelTerms {
+        reference: model.identity().reference.clone(),
+        roles: held.clone(),
+        licence: model.identity().licence.clone(),
+        context: model.context_tokens(),
+    });
     Ok(ModelFigures {
-        demo: identity.demo,
-        licence: identity.licence.clone(),
-        context,
+        demo: workshop.manifest.is_demo(),
+        models: told.collect(),
         views,
     })
 }
 
-/// Why the engine could never take a conversation in, if so.
-fn room(model: &ChatModel, worst: [usize; 2]) -> Option<String> {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().ok()?;
-    runtime
-        .block_on(model.open(&worst))
-        .err()
-        .map(|error| error.to_string())
+/// Pages with the smallest context that is too small for them.
+fn tight_pages(tight: &[(String, ModelRole, usize)]) -> BTreeMap<&str, usize> {
+    let mut pages: BTreeMap<&str, usize> = BTreeMap::new();
+    for (page, _, context) in tight {
+        let held = pages.entry(page).or_insert(*context);
+        *held = (*held).min(*context);
+    }
+    pages
+}
+
+/// Each prompt that is used, from the pack of who gets it.
+fn samples(cast: &Cast) -> Result<Vec<Sample>, Failure> {
+    let mut samples = cast.agent.prompts.samples()?;
+    for sample in &mut samples {
+        let reader = match sample.template {
+            Template::Agent => continue,
+            Template::Customer => &cast.customer,
+            Template::Status => &cast.status,
+            Template::QueriesSystem | Template::Queries => &cast.queries,
+        };
+        if reader.prompts.pack() != cast.agent.prompts.pack() {
+            let own = reader.prompts.samples()?;
+            let same = own.into_iter().find(|own| own.template == sample.template);
+            *sample = same.expect("every pack has every template");
+        }
+    }
+    Ok(samples)
 }
 
 /// The longest prompt for writing questions.
 fn questions(workshop: &Workshop) -> Result<ViewFigures, Failure> {
-    let (spec, model) = (&workshop.spec, &workshop.model);
-    let settings = query_settings(spec, workshop);
+    let (spec, player) = (&workshop.spec, &workshop.cast.queries);
+    let model = &player.model;
+    let settings = query_settings(spec, &workshop.cast);
     let mut longest = 0;
     for page in workshop.pages.values() {
         for part in chunks(page, settings.passage_tokens, |text| {
             model.count_tokens(text)
         }) {
-            let (system, user) = workshop.prompts.queries(&QueriesVars {
+            let (system, user) = player.prompts.queries(&QueriesVars {
                 brand: &settings.brand,
                 language: &settings.language,
                 title: &page.title,
@@ -292,6 +322,7 @@ fn questions(workshop: &Workshop) -> Result<ViewFigures, Failure> {
     }
     Ok(ViewFigures {
         name: "questions",
+        model: model.identity().reference.clone(),
         fixed: longest,
         worst: None,
         turns: None,

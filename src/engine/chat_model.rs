@@ -82,6 +82,39 @@ impl ChatModel {
         }
     }
 
+    /// The same for a conversation that several models take part in: all is reserved at once, or nothing. A model may come
+    /// several times.
+    ///
+    /// # Errors
+    /// When the session would never fit.
+    pub async fn open_together(models: &[(&Self, &[usize])]) -> Result<Session, ChatError> {
+        let local = |(model, views): &(&Self, _)| match model {
+            Self::Local(model) => Some((Arc::clone(model), *views)),
+            Self::Scripted(_) => None,
+        };
+        let locals: Vec<(Arc<LocalModel>, &[usize])> = models.iter().filter_map(local).collect();
+        if locals.is_empty() {
+            return Ok(Session::Scripted);
+        }
+        let locals: Vec<(&LocalModel, &[usize])> = locals
+            .iter()
+            .map(|(model, views)| (model.as_ref(), *views))
+            .collect();
+        Ok(Session::Local(LocalModel::open_together(&locals).await?))
+    }
+
+    /// Whether both are one model, whatever they are called.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Local(one), Self::Local(other)) => one.is(other),
+            (Self::Scripted(one), Self::Scripted(other)) => {
+                one.identity().hash == other.identity().hash
+            }
+            _ => false,
+        }
+    }
+
     /// One reply to a view.
     ///
     /// # Errors

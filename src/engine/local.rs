@@ -252,13 +252,10 @@ impl LocalModel {
         self.seat.running().map_or(0, |running| running.pool_tokens)
     }
 
-    /// How many conversations with these worst cases (tokens per view) fit in the page pool at once.
+    /// How many conversations with these worst cases (tokens per view) fit at once in a page pool of so many tokens.
     #[must_use]
-    pub fn room_for(&self, worst_case_tokens: &[usize]) -> usize {
-        let framed = self.framed(worst_case_tokens);
-        self.seat
-            .running()
-            .map_or(0, |running| running.engine.room_for(&framed))
+    pub fn room_in(&self, pool_tokens: usize, worst_case_tokens: &[usize]) -> usize {
+        Engine::room_in(pool_tokens, &self.framed(worst_case_tokens))
     }
 
     /// Bytes of weights, keys and values with which one conversation of these views has room.

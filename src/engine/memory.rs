@@ -66,6 +66,11 @@ pub(super) fn pages_for(tokens: usize) -> usize {
     tokens.div_ceil(PAGE_TOKENS)
 }
 
+/// Pages of a pool that are kept apart for the branches of scores.
+fn branch_pages(pages: usize) -> usize {
+    (pages / 8).clamp(1, 64)
+}
+
 impl Memory {
     pub fn new(kv: KvPool, reuse: bool) -> Self {
         let pages = kv.pages();
@@ -75,7 +80,7 @@ impl Memory {
             tree: RadixTree::default(),
             sessions: BTreeMap::new(),
             reserved: 0,
-            branch_pages: (pages / 8).clamp(1, 64),
+            branch_pages: branch_pages(pages),
             branches_in_use: 0,
             reuse,
         }
@@ -84,6 +89,11 @@ impl Memory {
     /// Pages that sessions may reserve in all.
     pub fn reservable(&self) -> usize {
         self.pool.capacity() - self.branch_pages
+    }
+
+    /// Pages that sessions may reserve in a pool of so many.
+    pub fn reservable_of(pages: usize) -> usize {
+        pages.saturating_sub(branch_pages(pages))
     }
 
     /// Pages that a session with these views needs at worst: each view's own, and one more while the next request's last

@@ -167,6 +167,12 @@ impl Engine {
         self.reservable_pages / Memory::worst_case(views)
     }
 
+    /// The same in a pool of so many tokens.
+    #[must_use]
+    pub fn room_in(pool_tokens: usize, views: &[usize]) -> usize {
+        Memory::reservable_of(pool_tokens / PAGE_TOKENS) / Memory::worst_case(views)
+    }
+
     /// Tokens of the smallest pool that holds one session with these views.
     #[must_use]
     pub fn pool_for(views: &[usize]) -> usize {

@@ -124,7 +124,9 @@ pub fn to_file<E: Error + 'static>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Case, Cell, Turn, Verdict};
+    use std::collections::BTreeMap;
+
+    use crate::record::{Case, Cell, ModelMark, ModelRole, Turn, Verdict};
 
     fn conversation() -> Conversation {
         let turn = |speaker, text: &str| Turn {
@@ -175,7 +177,31 @@ mod tests {
             profile: "f32".into(),
             seed: 7,
             demo: true,
+            models: BTreeMap::new(),
         }
+    }
+
+    #[test]
+    fn a_row_names_all_its_models() {
+        let mark = |model: &str| ModelMark {
+            model: model.into(),
+            model_hash: "f00d".into(),
+            profile: "int8".into(),
+        };
+        let provenance = Provenance {
+            models: [
+                (ModelRole::Customer, mark("small")),
+                (ModelRole::Agent, mark("demo")),
+            ]
+            .into(),
+            ..provenance()
+        };
+        let conversation = conversation();
+        let row = serde_json::to_value(MessageRow::new(&conversation, &provenance)).unwrap();
+        assert_eq!(row["model"], "demo");
+        let models = &row["provenance"]["models"];
+        assert_eq!(models["customer"]["model"], "small");
+        assert_eq!(models["agent"]["profile"], "int8");
     }
 
     #[test]

@@ -1,51 +1,57 @@
 use std::sync::Arc;
 
-use super::{CallLog, CallOutcome, PipelineError};
+use super::{CallLog, CallOutcome, Cast, PipelineError};
 use crate::engine::{Ask, ChatModel, Completion, Session, View};
+use crate::record::ModelRole;
 
-/// A model whose every call is looked up before it is made, and written down before anything reads it.
+/// Models whose every call is looked up before it is made, and written down before anything reads it.
 #[derive(Clone)]
 pub struct Caller {
-    model: ChatModel,
+    cast: Cast,
     log: Arc<dyn CallLog + Send + Sync>,
 }
 
 impl Caller {
-    /// Calls of `model`, remembered in `log`.
+    /// Calls of the models of `cast`, remembered in `log`.
     #[must_use]
-    pub fn new(model: ChatModel, log: Arc<dyn CallLog + Send + Sync>) -> Self {
-        Self { model, log }
+    pub fn new(cast: Cast, log: Arc<dyn CallLog + Send + Sync>) -> Self {
+        Self { cast, log }
     }
 
-    /// The model itself, for what needs no call.
+    /// Who plays which role, for what needs no call.
     #[must_use]
-    pub fn model(&self) -> &ChatModel {
-        &self.model
+    pub fn cast(&self) -> &Cast {
+        &self.cast
     }
 
-    /// Reserves room for a record's views.
+    /// Reserves room for a record's views, each with who reads it, in all models at once.
     ///
     /// # Errors
     /// When they would never fit.
     pub async fn open(
         &self,
         key: &str,
-        worst_case_tokens: &[usize],
+        worst_case_tokens: &[(ModelRole, usize)],
     ) -> Result<Session, PipelineError> {
-        let opened = self.model.open(worst_case_tokens).await;
+        let views: Vec<(&ChatModel, &[usize])> = worst_case_tokens
+            .iter()
+            .map(|(role, tokens)| (self.cast.model(*role), std::slice::from_ref(tokens)))
+            .collect();
+        let opened = ChatModel::open_together(&views).await;
         opened.map_err(|source| PipelineError::Chat {
             key: key.to_owned(),
             source,
         })
     }
 
-    /// One reply, remembered under `key`.
+    /// One reply of who plays a role, remembered under `key`.
     ///
     /// # Errors
     /// When the call fails, cannot be written down, or was something else before.
     pub async fn reply(
         &self,
         session: &Session,
+        role: ModelRole,
         key: &str,
         ask: Ask<'_>,
     ) -> Result<Completion, PipelineError> {
@@ -58,7 +64,7 @@ impl Caller {
             }
             None => {}
         }
-        let reply = self.model.reply(session, ask).await;
+        let reply = self.cast.model(role).reply(session, ask).await;
         let completion = reply.map_err(|source| PipelineError::Chat {
             key: key.to_owned(),
             source,
@@ -71,7 +77,7 @@ impl Caller {
         }
     }
 
-    /// The log-probability of each choice, remembered under `key`.
+    /// The log-probability of each choice for who decides, remembered under `key`.
     ///
     /// # Errors
     /// As for [`Self::reply`].
@@ -94,7 +100,8 @@ impl Caller {
             }
             None => {}
         }
-        let scores = self.model.choose(session, view, tail, choices).await;
+        let decider = self.cast.model(ModelRole::Status);
+        let scores = decider.choose(session, view, tail, choices).await;
         let scores = scores.map_err(|source| PipelineError::Chat {
             key: key.to_owned(),
             source,

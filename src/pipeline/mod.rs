@@ -2,6 +2,7 @@
 
 mod caller;
 mod calls;
+mod cast;
 mod csv;
 mod queries;
 mod query_file;
@@ -15,10 +16,13 @@ mod tests;
 
 pub use caller::Caller;
 pub use calls::{CallLog, CallLogError, CallOutcome, NoLog};
-pub use queries::{QueryContext, QuerySet, answers_in_form, generate_queries};
+pub use cast::{Cast, Player};
+pub use queries::{
+    QueryContext, QuerySet, answers_in_form, generate_queries, worst_case_tokens as query_tokens,
+};
 pub use query_file::{GivenQuery, QueryFileError, QueryFormat, parse_queries, read_queries};
 pub use settings::{QuerySettings, SupportSettings, passage_budget};
-pub use sides::{Asked, Seen, Side, Sides, Subject, exchange_tokens, seen};
+pub use sides::{Asked, Seen, Side, Sides, Subject, ViewTokens, seen};
 pub use support::{Assignment, SupportContext, converse};
 
 use crate::engine::ChatError;

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Caller, PipelineError, QuerySettings};
-use crate::engine::{Ask, ChatRole, Completion, Finish, Grammar, Session, View};
+use super::{Caller, PipelineError, Player, QuerySettings};
+use crate::engine::{Ask, ChatModel, ChatRole, Completion, Finish, Grammar, Session, View};
 use crate::knowledge::chunks;
-use crate::prompt::{PassageVar, Prompts, QueriesVars};
-use crate::record::{Page, Query};
+use crate::prompt::{PassageVar, PromptError, QueriesVars};
+use crate::record::{ModelRole, Page, Query};
 use crate::rng::Stream;
 
 /// Letters one question may have.
@@ -24,10 +24,15 @@ const TRIES: u64 = 2;
 #[derive(Clone)]
 pub struct QueryContext {
     pub caller: Caller,
-    pub prompts: Arc<Prompts>,
     pub settings: Arc<QuerySettings>,
     /// The run's root stream; each page draws below `q/<page>`.
     pub root: Stream,
+}
+
+impl QueryContext {
+    fn player(&self) -> &Player {
+        self.caller.cast().of(ModelRole::Queries)
+    }
 }
 
 /// The questions of a page.
@@ -49,7 +54,7 @@ pub async fn generate_queries(
     page: &Page,
     count: usize,
 ) -> Result<QuerySet, PipelineError> {
-    let model = context.caller.model();
+    let model = &context.player().model;
     let parts = chunks(page, context.settings.passage_tokens, |text| {
         model.count_tokens(text)
     });
@@ -105,7 +110,7 @@ pub async fn answers_in_form(
     count: usize,
     place: u64,
 ) -> Result<bool, PipelineError> {
-    let model = context.caller.model();
+    let model = &context.player().model;
     let parts = chunks(page, context.settings.passage_tokens, |text| {
         model.count_tokens(text)
     });
@@ -190,24 +195,21 @@ async fn put(
     count: usize,
     call: Call,
 ) -> Result<Completion, PipelineError> {
-    let (settings, model) = (&context.settings, context.caller.model());
-    let (system, user) = context.prompts.queries(&QueriesVars {
-        brand: &settings.brand,
-        language: &settings.language,
-        title: &page.title,
-        passages: PassageVar::of(page, part),
-        n: count,
-    })?;
-    let prompt_tokens = model.count_tokens(&system) + model.count_tokens(&user) + FRAME_TOKENS;
-    let most = count * QUESTION_TOKENS + FRAME_TOKENS;
-    let max_new_tokens = most
+    let (settings, player) = (&context.settings, context.player());
+    let model = &player.model;
+    let (system, user) = prompt(player, settings, page, part, count)?;
+    let prompt_tokens = prompt_tokens(model, &system, &user);
+    let max_new_tokens = reply_tokens(count)
         .min(model.context_tokens().saturating_sub(prompt_tokens))
         .max(1);
     let mut view = View::with_system(system);
     view.push(ChatRole::User, user, Vec::new());
     let session: Session = context
         .caller
-        .open(&call.key, &[prompt_tokens + max_new_tokens])
+        .open(
+            &call.key,
+            &[(ModelRole::Queries, prompt_tokens + max_new_tokens)],
+        )
         .await?;
     let ask = Ask {
         view: &view,
@@ -218,7 +220,59 @@ async fn put(
         stop: &[],
         draw: call.draw,
     };
-    context.caller.reply(&session, &call.key, ask).await
+    context
+        .caller
+        .reply(&session, ModelRole::Queries, &call.key, ask)
+        .await
+}
+
+/// System and user message that ask for `count` questions about a part of a page.
+fn prompt(
+    player: &Player,
+    settings: &QuerySettings,
+    page: &Page,
+    part: &[usize],
+    count: usize,
+) -> Result<(String, String), PromptError> {
+    player.prompts.queries(&QueriesVars {
+        brand: &settings.brand,
+        language: &settings.language,
+        title: &page.title,
+        passages: PassageVar::of(page, part),
+        n: count,
+    })
+}
+
+fn prompt_tokens(model: &ChatModel, system: &str, user: &str) -> usize {
+    model.count_tokens(system) + model.count_tokens(user) + FRAME_TOKENS
+}
+
+/// The longest reply of `count` questions.
+fn reply_tokens(count: usize) -> usize {
+    count * QUESTION_TOKENS + FRAME_TOKENS
+}
+
+/// The longest that a call for some of a page's `count` questions can get, prompt and reply, in tokens.
+///
+/// # Errors
+/// When the prompt does not render.
+pub fn worst_case_tokens(
+    player: &Player,
+    settings: &QuerySettings,
+    page: &Page,
+    count: usize,
+) -> Result<usize, PromptError> {
+    let model = &player.model;
+    let parts = chunks(page, settings.passage_tokens, |text| {
+        model.count_tokens(text)
+    });
+    let mut longest = 0;
+    let shares = spread(count, parts.len());
+    for (part, share) in parts.iter().zip(shares).filter(|(_, share)| *share > 0) {
+        let (system, user) = prompt(player, settings, page, part, share)?;
+        longest = longest.max(prompt_tokens(model, &system, &user) + reply_tokens(share));
+    }
+    Ok(longest.min(model.context_tokens()))
 }
 
 #[derive(Deserialize)]

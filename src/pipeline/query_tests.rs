@@ -9,8 +9,10 @@ use crate::rng::Stream;
 fn query_context(model: &str, log: Arc<Memory>) -> QueryContext {
     let model = ChatModel::Scripted(Arc::new(ScriptedModel::parse(model).unwrap()));
     QueryContext {
-        caller: Caller::new(model, log),
-        prompts: Arc::new(Prompts::embedded(Pack::Compact)),
+        caller: Caller::new(
+            Cast::one(model, Arc::new(Prompts::embedded(Pack::Compact))),
+            log,
+        ),
         settings: Arc::new(QuerySettings {
             brand: "Larkmoor".into(),
             language: "English".into(),

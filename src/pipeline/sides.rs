@@ -1,10 +1,10 @@
 //! What each side of a conversation is told, and what it has seen at any of its turns.
 
-use super::SupportSettings;
+use super::{Cast, SupportSettings};
 use crate::dialogue::{Log, project};
 use crate::engine::{ChatModel, OPENER, View};
-use crate::prompt::{AgentVars, CustomerVars, PassageVar, PromptError, Prompts};
-use crate::record::{Case, Cell, Conversation, EndReason, Page, Role, Style};
+use crate::prompt::{AgentVars, CustomerVars, PassageVar, PromptError};
+use crate::record::{Case, Cell, Conversation, EndReason, ModelRole, Page, Role, Style};
 
 /// Tokens a chat template may add to a message, reserved per turn.
 const MESSAGE_TOKENS: usize = 8;
@@ -23,6 +23,8 @@ pub struct Sides {
     pub agent: Side,
     /// What joins the agent's turn when the customer decides whether to go on.
     pub status: String,
+    /// The system message of the model that decides, where it is not the customer's own.
+    pub decider: Option<String>,
 }
 
 /// What a conversation is about, as far as prompts tell.
@@ -42,7 +44,7 @@ impl Sides {
     /// # Errors
     /// When a template fails on this data.
     pub fn render(
-        prompts: &Prompts,
+        cast: &Cast,
         settings: &SupportSettings,
         subject: Subject<'_>,
     ) -> Result<Self, PromptError> {
@@ -77,16 +79,23 @@ impl Sides {
             order_date: &case.order_date,
             price: &case.price,
         };
+        let (speaks, answers) = (&cast.customer.prompts, &cast.agent.prompts);
+        let decides = &cast.status.prompts;
+        let decider = cast
+            .decides_apart()
+            .then(|| decides.customer(&customer))
+            .transpose()?;
         Ok(Self {
             customer: Side {
-                system: prompts.customer(&customer)?,
-                instructions: prompts.customer(&customer.bare())?,
+                system: speaks.customer(&customer)?,
+                instructions: speaks.customer(&customer.bare())?,
             },
             agent: Side {
-                system: prompts.agent(&agent)?,
-                instructions: prompts.agent(&agent.bare())?,
+                system: answers.agent(&agent)?,
+                instructions: answers.agent(&agent.bare())?,
             },
-            status: prompts.status(&settings.brand)?,
+            status: decides.status(&settings.brand)?,
+            decider,
         })
     }
 
@@ -105,36 +114,88 @@ impl Sides {
         project(&self.of(role).system, role, log)
     }
 
-    /// The longest the customer's and the agent's view can get when nothing stops them, in tokens.
+    /// The log as the model sees it that decides for the customer.
     #[must_use]
-    pub fn worst_case_tokens(
-        &self,
-        settings: &SupportSettings,
-        model: &ChatModel,
-        style: Style,
-    ) -> [usize; 2] {
-        let turns = exchange_tokens(settings, style) * settings.max_turns.div_ceil(2);
-        self.fixed_tokens(model).map(|fixed| fixed + turns)
+    pub fn deciding_view(&self, log: &Log) -> View {
+        let Some(system) = &self.decider else {
+            return self.view(Role::Customer, log);
+        };
+        let mut view = project(system, Role::Customer, log);
+        for message in &mut view.messages {
+            // They are another model's ids.
+            message.tokens.clear();
+        }
+        view
     }
 
-    /// Tokens that the customer's and the agent's view have beside the turns.
+    /// The longest that each view can get when nothing stops it, in tokens of who reads it.
     #[must_use]
-    pub fn fixed_tokens(&self, model: &ChatModel) -> [usize; 2] {
+    pub fn views(&self, settings: &SupportSettings, cast: &Cast, style: Style) -> Vec<ViewTokens> {
+        let exchanges = settings.max_turns.div_ceil(2);
+        let tokens = |&reader: &ModelRole| {
+            let fixed = self.fixed_tokens(cast, reader);
+            let exchange = self.exchange_tokens(settings, cast, reader, style);
+            ViewTokens {
+                reader,
+                fixed,
+                exchange,
+                worst: fixed + exchange * exchanges,
+            }
+        };
+        cast.readers().iter().map(tokens).collect()
+    }
+
+    /// Tokens that a view has beside the turns.
+    fn fixed_tokens(&self, cast: &Cast, reader: ModelRole) -> usize {
+        let model = cast.model(reader);
+        let system = match reader {
+            ModelRole::Agent => &self.agent.system,
+            ModelRole::Status => self.decider.as_ref().unwrap_or(&self.customer.system),
+            ModelRole::Customer | ModelRole::Queries => &self.customer.system,
+        };
         let aside =
             model.count_tokens(&self.status) + model.count_tokens(OPENER) + 2 * MESSAGE_TOKENS;
-        [&self.customer, &self.agent]
-            .map(|side| model.count_tokens(&side.system) + MESSAGE_TOKENS + aside)
+        model.count_tokens(system) + MESSAGE_TOKENS + aside
+    }
+
+    /// The longest a turn of both sides can get, in tokens of who reads them.
+    fn exchange_tokens(
+        &self,
+        settings: &SupportSettings,
+        cast: &Cast,
+        reader: ModelRole,
+        style: Style,
+    ) -> usize {
+        // Mistyped words fall into more tokens than the model wrote them with.
+        let mistyped = if style == Style::Typos { 2 } else { 1 };
+        let read = |writer: Role| {
+            let written = settings.reply_tokens(writer);
+            let (from, to) = (cast.model(writer.into()), cast.model(reader));
+            if from.is(to) {
+                return written;
+            }
+            // Another model's words fall into as many more tokens as these texts do.
+            let count = |model: &ChatModel| {
+                let texts = [&self.customer.system, &self.agent.system, &self.status];
+                texts.map(|text| model.count_tokens(text)).iter().sum()
+            };
+            let (as_written, as_read): (usize, usize) = (count(from), count(to));
+            written.max((written * as_read).div_ceil(as_written.max(1)))
+        };
+        read(Role::Customer) * mistyped + read(Role::Agent) + 2 * MESSAGE_TOKENS
     }
 }
 
-/// The longest a turn of both sides can get, in tokens.
-#[must_use]
-pub fn exchange_tokens(settings: &SupportSettings, style: Style) -> usize {
-    // Mistyped words fall into more tokens than the model wrote them with.
-    let mistyped = if style == Style::Typos { 2 } else { 1 };
-    settings.reply_tokens(Role::Customer) * mistyped
-        + settings.reply_tokens(Role::Agent)
-        + 2 * MESSAGE_TOKENS
+/// How long a view is and may get, in tokens of who reads it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ViewTokens {
+    pub reader: ModelRole,
+    /// Without any turn.
+    pub fixed: usize,
+    /// Of a turn of both sides at most.
+    pub exchange: usize,
+    /// With every turn at its longest.
+    pub worst: usize,
 }
 
 /// A question put to a model on the way.
@@ -144,6 +205,17 @@ pub enum Asked {
     Turn(Role),
     /// For the customer's decision whether to go on.
     Status,
+}
+
+impl Asked {
+    /// Whose model was asked.
+    #[must_use]
+    pub fn role(self) -> ModelRole {
+        match self {
+            Self::Turn(role) => role.into(),
+            Self::Status => ModelRole::Status,
+        }
+    }
 }
 
 /// What a model saw when it was asked.
@@ -186,7 +258,7 @@ pub fn seen(conversation: &Conversation, sides: &Sides, settings: &SupportSettin
             seen.push(Seen {
                 turn: log.len(),
                 asked: Asked::Status,
-                view: sides.view(Role::Customer, &log),
+                view: sides.deciding_view(&log),
                 tail: Some(sides.status.clone()),
             });
         }
@@ -202,7 +274,7 @@ mod tests {
     use crate::engine::{Ask, ScriptedModel, Session};
     use crate::knowledge::{Format, parse};
     use crate::pipeline::{Assignment, Caller, NoLog, SupportContext, converse};
-    use crate::prompt::Pack;
+    use crate::prompt::{Pack, Prompts};
     use crate::record::{Outcome, Query, Tone};
     use crate::rng::Stream;
 
@@ -242,8 +314,10 @@ mod tests {
             ScriptedModel::parse("scripted:echo=0.1,long=0.1").unwrap(),
         ));
         let context = SupportContext {
-            caller: Caller::new(model.clone(), Arc::new(NoLog)),
-            prompts: Arc::new(Prompts::embedded(Pack::Compact)),
+            caller: Caller::new(
+                Cast::one(model.clone(), Arc::new(Prompts::embedded(Pack::Compact))),
+                Arc::new(NoLog),
+            ),
             settings: Arc::new(SupportSettings::default()),
             root: Stream::root(3),
         };
@@ -264,7 +338,7 @@ mod tests {
                 cell: &made.cell,
                 case: &made.case,
             };
-            let sides = Sides::render(&context.prompts, settings, subject).unwrap();
+            let sides = Sides::render(context.caller.cast(), settings, subject).unwrap();
             for seen in seen(&made, &sides, settings) {
                 let Asked::Turn(role) = seen.asked else {
                     decisions += 1;

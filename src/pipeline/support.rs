@@ -6,10 +6,9 @@ use crate::augment::typos;
 use crate::dialogue::{Decision, Log, decide, end_choice, guards};
 use crate::engine::{Ask, ChatError, Completion, Finish, Session};
 use crate::knowledge::choose_passages;
-use crate::prompt::Prompts;
 use crate::record::{
-    Case, Cell, Conversation, EndReason, GuardHit, Outcome, Page, Query, Rejected, Role, Style,
-    Turn, Verdict,
+    Case, Cell, Conversation, EndReason, GuardHit, ModelRole, Outcome, Page, Query, Rejected, Role,
+    Style, Turn, Verdict,
 };
 use crate::rng::Stream;
 
@@ -23,7 +22,6 @@ const WORDS_PER_TYPO: usize = 3;
 #[derive(Clone)]
 pub struct SupportContext {
     pub caller: Caller,
-    pub prompts: Arc<Prompts>,
     pub settings: Arc<SupportSettings>,
     /// The run's root stream; each conversation draws below its own id.
     pub root: Stream,
@@ -134,10 +132,10 @@ impl<'a> Talk<'a> {
         context: &'a SupportContext,
         assignment: &'a Assignment,
     ) -> Result<Self, PipelineError> {
-        let (settings, prompts, model) =
-            (&context.settings, &context.prompts, context.caller.model());
+        let (settings, cast) = (&context.settings, context.caller.cast());
         let page = &assignment.page;
-        let count = |text: &str| model.count_tokens(text);
+        // The agent reads them.
+        let count = |text: &str| cast.agent.model.count_tokens(text);
         let passages =
             choose_passages(page, &assignment.query.text, settings.passage_tokens, count);
         let subject = Subject {
@@ -147,7 +145,7 @@ impl<'a> Talk<'a> {
             cell: &assignment.cell,
             case: &assignment.case,
         };
-        let sides = Sides::render(prompts, settings, subject)?;
+        let sides = Sides::render(cast, settings, subject)?;
         let id = format!("c/{}/{}", assignment.slot, assignment.attempt);
         Ok(Self {
             draw: context.root.child(&id),
@@ -160,12 +158,17 @@ impl<'a> Talk<'a> {
         })
     }
 
-    /// The longest the customer's and the agent's view can get.
-    fn worst_case_tokens(&self) -> [usize; 2] {
-        let (settings, model) = (&self.context.settings, self.context.caller.model());
-        self.sides
-            .worst_case_tokens(settings, model, self.assignment.cell.style)
-            .map(|tokens| tokens.min(model.context_tokens()))
+    /// The longest that each view can get, with who reads it.
+    fn worst_case_tokens(&self) -> Vec<(ModelRole, usize)> {
+        let (settings, cast) = (&self.context.settings, self.context.caller.cast());
+        let views = self.sides.views(settings, cast, self.assignment.cell.style);
+        views
+            .into_iter()
+            .map(|view| {
+                let context = cast.model(view.reader).context_tokens();
+                (view.reader, view.worst.min(context))
+            })
+            .collect()
     }
 
     async fn run(&mut self, session: &Session) -> Result<Ended, PipelineError> {
@@ -205,7 +208,7 @@ impl<'a> Talk<'a> {
         }
         let at_limit = settings.is_full(turn);
         let key = format!("{}/status/{turn}/0", self.id);
-        let view = self.sides.view(Role::Customer, &self.log);
+        let view = self.sides.deciding_view(&self.log);
         let scores = self
             .context
             .caller
@@ -271,7 +274,10 @@ impl<'a> Talk<'a> {
             draw: self.draw.child(speaker.name()).at(turn as u64).at(attempt),
         };
         let key = format!("{}/{}/{turn}/{attempt}", self.id, speaker.name());
-        self.context.caller.reply(session, &key, ask).await
+        self.context
+            .caller
+            .reply(session, speaker.into(), &key, ask)
+            .await
     }
 
     fn guard(&self, speaker: Role, text: &str, finish: Finish) -> Option<GuardHit> {

@@ -67,8 +67,7 @@ fn context_with(
     };
     change(&mut settings);
     SupportContext {
-        caller: Caller::new(model, log),
-        prompts: Arc::new(Prompts::embedded(pack)),
+        caller: Caller::new(Cast::one(model, Arc::new(Prompts::embedded(pack))), log),
         settings: Arc::new(settings),
         root: Stream::root(7),
     }

@@ -1,6 +1,8 @@
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use super::{Role, Turn};
+use super::{ModelRole, Role, Turn};
 
 /// How a customer feels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -109,6 +111,7 @@ pub struct Provenance {
     pub recipe: String,
     /// The stage's fingerprint: settings, prompts, model files and numeric profile.
     pub stage: String,
+    /// The agent's.
     pub model: String,
     /// Hash of the model's files.
     pub model_hash: String,
@@ -116,6 +119,18 @@ pub struct Provenance {
     pub seed: u64,
     /// Marks data of the demo model, which is for trying the pipeline only.
     pub demo: bool,
+    /// Of every role, where the roles have different models.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub models: BTreeMap<ModelRole, ModelMark>,
+}
+
+/// A model that took part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelMark {
+    pub model: String,
+    /// Hash of the model's files.
+    pub model_hash: String,
+    pub profile: String,
 }
 
 /// A finished conversation.

@@ -6,7 +6,7 @@ mod page;
 mod turn;
 
 pub use conversation::{
-    Case, Cell, Conversation, EndReason, Outcome, Provenance, Style, Tone, Verdict,
+    Case, Cell, Conversation, EndReason, ModelMark, Outcome, Provenance, Style, Tone, Verdict,
 };
 pub use model_role::ModelRole;
 pub use page::{Page, Paragraph};

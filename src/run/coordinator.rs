@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use super::replay::{NO_QUERIES, Replay, SlotState};
 use super::store::{RunDir, RunError, RunWriter};
 use crate::pipeline::{CallLog, CallLogError, CallOutcome};
 use crate::record::{Conversation, Query, Verdict};
+use crate::settings::Stage;
 
 /// The memory of a run's calls, as it is handed to whoever makes the run's records.
 pub type SharedCallLog = Arc<dyn CallLog + Send + Sync>;
@@ -23,6 +24,21 @@ pub type SharedCallLog = Arc<dyn CallLog + Send + Sync>;
 /// Makes what a run is made of. What it gives may depend on its arguments only, never on when or beside what it is asked.
 /// Every model call goes through the [`SharedCallLog`] it was made with.
 pub trait Maker {
+    /// Whether a stage must be finished before the next begins: its models do not fit in memory beside the others.
+    fn in_phases(&self) -> bool {
+        false
+    }
+
+    /// Gets ready to make a stage's records, and no others until another stage is begun. Asked for in phases only, and only
+    /// when there is something to make.
+    ///
+    /// # Errors
+    /// When nothing can be made.
+    fn begin(&self, stage: Stage) -> Result<(), MakeError> {
+        let _ = stage;
+        Ok(())
+    }
+
     /// The questions of a page. Call keys are `q/<page>/<part>/<try>`.
     fn queries(&self, page: &str) -> impl Future<Output = Result<Vec<Query>, MakeError>>;
 
@@ -138,6 +154,13 @@ pub async fn carry_out<M: Maker + 'static>(
     ));
 
     let work = async {
+        if shared.maker.in_phases() {
+            let plan = plan.clone().take_while(|slot| slot.index < places);
+            let open = plan.filter(|slot| !state(slot.index).is_finished());
+            if !shared.begin_in_turn(open, concurrency, cancel).await? {
+                return Ok(End::Interrupted);
+            }
+        }
         let mut live: JoinSet<Result<SlotEnd, RunError>> = JoinSet::new();
         let result = loop {
             while live.len() < concurrency.max(1) && !cancel.is_cancelled() {
@@ -237,6 +260,61 @@ impl<M: Maker> Shared<M> {
             seed: spec.seed,
             max_attempts: spec.max_attempts,
         }
+    }
+
+    /// Makes the queries that open places need, all of them, then gets ready for conversations. Says whether it came to the
+    /// end.
+    async fn begin_in_turn(
+        self: &Rc<Self>,
+        open: impl Iterator<Item = Slot>,
+        concurrency: usize,
+        cancel: &Cancel,
+    ) -> Result<bool, RunError>
+    where
+        M: 'static,
+    {
+        let begin = |stage| match self.maker.begin(stage) {
+            Ok(()) => Ok(()),
+            Err(MakeError::Fatal(error)) => Err(RunError::Fatal(error)),
+            Err(error) => Err(RunError::Fatal(Arc::new(error))),
+        };
+        let mut wanted = BTreeSet::new();
+        let mut any = false;
+        for slot in open {
+            any = true;
+            wanted.insert(slot.cell.page);
+            if wanted.len() == self.queries.len() {
+                break;
+            }
+        }
+        wanted.retain(|page| !self.queries.get(page).is_some_and(OnceCell::initialized));
+        if !wanted.is_empty() {
+            begin(Stage::Queries)?;
+        }
+        let mut pages = wanted.into_iter();
+        let mut live: JoinSet<Result<(), RunError>> = JoinSet::new();
+        loop {
+            for page in pages.by_ref().take(concurrency.max(1) - live.len()) {
+                let shared = Rc::clone(self);
+                live.spawn_local(async move { shared.queries(&page).await.map(drop) });
+            }
+            tokio::select! {
+                biased;
+                () = cancel.cancelled() => {
+                    live.shutdown().await;
+                    return Ok(false);
+                }
+                joined = live.join_next() => match joined {
+                    None => break,
+                    Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
+                    Some(Ok(made)) => made?,
+                },
+            }
+        }
+        if any {
+            begin(Stage::Conversations)?;
+        }
+        Ok(true)
     }
 
     /// Makes a place until it is kept or out of attempts.

@@ -12,7 +12,7 @@ use super::{
 use crate::engine::{Completion, Finish, ModelIdentity};
 use crate::export;
 use crate::pipeline::CallOutcome;
-use crate::record::{Conversation, EndReason, Query, Role, Turn, Verdict};
+use crate::record::{Conversation, EndReason, ModelRole, Query, Role, Turn, Verdict};
 use crate::rng::Stream;
 use crate::settings::{Environment, Overrides, RecipeText, RunSpec, Stage, resolve};
 
@@ -28,6 +28,14 @@ pub(super) fn spec(extra: &str) -> RunSpec {
 }
 
 pub(super) fn manifest(spec: &RunSpec) -> Manifest {
+    manifest_with(spec, |_, model| model.clone())
+}
+
+/// The same with models by role.
+pub(super) fn manifest_with(
+    spec: &RunSpec,
+    models: impl Fn(ModelRole, &ModelIdentity) -> ModelIdentity,
+) -> Manifest {
     let model = ModelIdentity {
         reference: "m".into(),
         hash: "cafe".into(),
@@ -49,7 +57,10 @@ pub(super) fn manifest(spec: &RunSpec) -> Manifest {
     Manifest::new(
         spec,
         Inputs {
-            model,
+            models: ModelRole::ALL
+                .iter()
+                .map(|role| (*role, models(*role, &model)))
+                .collect(),
             pages,
             given_queries: None,
             prompts,
@@ -70,6 +81,10 @@ pub(super) struct Fake {
     /// Keys that were asked again although their answer was written down.
     pub(super) again: Rc<RefCell<Vec<String>>>,
     pub(super) cancel: Cancel,
+    /// Stages take turns.
+    pub(super) phases: bool,
+    /// Stages that were begun, in order.
+    pub(super) begun: Rc<RefCell<Vec<Stage>>>,
 }
 
 impl Fake {
@@ -132,8 +147,29 @@ pub(super) struct FakeMaker {
     calls: SharedCallLog,
 }
 
+impl FakeMaker {
+    /// Whether a stage may be worked on now.
+    fn check(&self, stage: Stage) {
+        let last = self.fake.begun.borrow().last().copied();
+        assert!(
+            !self.fake.phases || last == Some(stage),
+            "{stage} in {last:?}"
+        );
+    }
+}
+
 impl Maker for FakeMaker {
+    fn in_phases(&self) -> bool {
+        self.fake.phases
+    }
+
+    fn begin(&self, stage: Stage) -> Result<(), MakeError> {
+        self.fake.begun.borrow_mut().push(stage);
+        Ok(())
+    }
+
     async fn queries(&self, page: &str) -> Result<Vec<Query>, MakeError> {
+        self.check(Stage::Queries);
         if page == "empty" {
             return Err(MakeError::Failed {
                 reason: "no_facts".into(),
@@ -161,6 +197,7 @@ impl Maker for FakeMaker {
         attempt: u32,
         query: &Query,
     ) -> Result<Conversation, MakeError> {
+        self.check(Stage::Conversations);
         let id = conversation_id(slot.index, attempt);
         let draw = Stream::root(2).child(&id);
         let mut turns = Vec::new();

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::plan::PLAN_VERSION;
 use super::store::RunError;
 use crate::engine::ModelIdentity;
-use crate::record::RECORD_VERSION;
+use crate::record::{ModelMark, ModelRole, Provenance, RECORD_VERSION};
 use crate::settings::{Keys, RunSpec, Stage, diff_keys};
 use crate::{fsio, hash};
 
@@ -32,7 +32,8 @@ pub struct PageMark {
 /// What a run depends on beside its recipe, by content.
 #[derive(Clone, Debug)]
 pub struct Inputs {
-    pub model: ModelIdentity,
+    /// Of the roles that the run has work for.
+    pub models: BTreeMap<ModelRole, ModelIdentity>,
     pub pages: Vec<PageMark>,
     /// The hash of the file in `queries.from`.
     pub given_queries: Option<String>,
@@ -48,8 +49,11 @@ pub struct Manifest {
     /// The program that made the run's folder.
     pub program: String,
     pub name: String,
-    /// As it was when the run began; rows name it so.
+    /// The agent's, as it was when the run began; rows name it so.
     pub model: ModelIdentity,
+    /// Of every role that the run has work for, where they are not all the same.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub models: BTreeMap<ModelRole, ModelIdentity>,
     /// In plan order.
     pub pages: Vec<PageMark>,
     /// Per stage: everything its records depend on, and the fingerprint of that.
@@ -69,15 +73,19 @@ pub struct StageMark {
 
 impl Manifest {
     /// The manifest of a run to be.
+    ///
+    /// # Panics
+    /// When the agent has no model.
     #[must_use]
     pub fn new(spec: &RunSpec, inputs: Inputs) -> Self {
         let Inputs {
-            model,
+            mut models,
             mut pages,
             given_queries,
             prompts,
         } = inputs;
         pages.sort();
+        let model = models[&ModelRole::Agent].clone();
         let mark = |stage: Stage, parents: &[(&str, Value)]| {
             let mut keys = spec.content_keys(stage);
             keys.extend(
@@ -85,8 +93,7 @@ impl Manifest {
                     .iter()
                     .map(|(path, value)| ((*path).to_owned(), value.clone())),
             );
-            keys.insert("model".into(), model.hash.clone().into());
-            keys.insert("model.profile".into(), model.profile.clone().into());
+            keys.extend(model_keys(stage, &models));
             keys.insert("versions.record".into(), RECORD_VERSION.into());
             keys.insert("versions.rules".into(), RULES_VERSION.into());
             let prompts = prompts.get(&stage).into_iter().flatten();
@@ -110,6 +117,9 @@ impl Manifest {
             ("versions.plan", PLAN_VERSION.into()),
         ];
         let conversations = mark(Stage::Conversations, &parents);
+        if models.values().all(|other| *other == model) {
+            models.clear();
+        }
         Self {
             format: RUN_FORMAT,
             program: PROGRAM.into(),
@@ -120,6 +130,7 @@ impl Manifest {
             ]),
             operational: spec.operational_keys(),
             model,
+            models,
             pages,
             spec: spec.clone(),
         }
@@ -129,6 +140,55 @@ impl Manifest {
     #[must_use]
     pub fn fingerprint(&self, stage: Stage) -> &str {
         self.stages.get(&stage).map_or("", |mark| &mark.fingerprint)
+    }
+
+    /// The model of a role; the agent's where the run has no work for the role.
+    #[must_use]
+    pub fn model_of(&self, role: ModelRole) -> &ModelIdentity {
+        self.models.get(&role).unwrap_or(&self.model)
+    }
+
+    /// The models of the roles that the run has work for, as the user named them.
+    #[must_use]
+    pub fn model_names(&self) -> BTreeMap<ModelRole, String> {
+        let name = |role| (role, self.model_of(role).reference.clone());
+        self.spec.roles().map(name).collect()
+    }
+
+    /// Whether a model took part that is for trying the pipeline only.
+    #[must_use]
+    pub fn is_demo(&self) -> bool {
+        self.model.demo || self.models.values().any(|model| model.demo)
+    }
+
+    /// What made the run's conversations.
+    #[must_use]
+    pub fn provenance(&self) -> Provenance {
+        let mark = |model: &ModelIdentity| ModelMark {
+            model: model.reference.clone(),
+            model_hash: model.hash.clone(),
+            profile: model.profile.clone(),
+        };
+        let ModelMark {
+            model,
+            model_hash,
+            profile,
+        } = mark(&self.model);
+        Provenance {
+            program: self.program.clone(),
+            recipe: self.name.clone(),
+            stage: self.fingerprint(Stage::Conversations).to_owned(),
+            model,
+            model_hash,
+            profile,
+            seed: self.spec.seed,
+            demo: self.is_demo(),
+            models: self
+                .models
+                .iter()
+                .map(|(role, model)| (*role, mark(model)))
+                .collect(),
+        }
     }
 
     /// The name of the run's folder.
@@ -150,13 +210,20 @@ impl Manifest {
         let mut changed = Vec::new();
         for stage in [Stage::Queries, Stage::Conversations] {
             let keys = |manifest: &Self| {
-                manifest
-                    .stages
-                    .get(&stage)
-                    .map(|mark| mark.keys.clone())
+                let mark = manifest.stages.get(&stage);
+                mark.map(|mark| by_role(stage, mark.keys.clone()))
                     .unwrap_or_default()
             };
             changed.extend(diff_keys(&keys(self), &keys(newer)));
+        }
+        for end in ["", PROFILE] {
+            let of = |role: &ModelRole| format!("model.{role}{end}");
+            let speakers = roles_of(Stage::Conversations);
+            if speakers.iter().all(|role| changed.contains(&of(role))) {
+                // All of them are one word.
+                changed.retain(|key| !ModelRole::ALL.iter().any(|role| *key == of(role)));
+                changed.push(format!("model{end}"));
+            }
         }
         // It only says that something of the queries changed, and that is named itself.
         changed.retain(|key| key != QUERIES_PARENT);
@@ -201,6 +268,50 @@ impl Manifest {
         bytes.push(b'\n');
         fsio::write_atomically(path, &bytes).map_err(|source| RunError::io("write", path, source))
     }
+}
+
+/// What ends the key of a model's numeric profile.
+const PROFILE: &str = ".profile";
+
+/// The roles that make a stage's records.
+fn roles_of(stage: Stage) -> &'static [ModelRole] {
+    match stage {
+        Stage::Queries => &[ModelRole::Queries],
+        Stage::Conversations => &[ModelRole::Customer, ModelRole::Agent, ModelRole::Status],
+    }
+}
+
+/// The keys by which a stage depends on its models, and on no others: `model`, or `model.<role>` where they differ.
+fn model_keys(stage: Stage, models: &BTreeMap<ModelRole, ModelIdentity>) -> Keys {
+    let of = |role: &ModelRole| models.get(role).unwrap_or(&models[&ModelRole::Agent]);
+    let content = |role: &ModelRole| (of(role).hash.as_str(), of(role).profile.as_str());
+    let roles = roles_of(stage);
+    let alike = roles.iter().all(|role| content(role) == content(&roles[0]));
+    let named = |name: String, role: &ModelRole| {
+        let (hash, profile) = content(role);
+        [
+            (name.clone(), Value::from(hash)),
+            (name + PROFILE, profile.into()),
+        ]
+    };
+    if alike {
+        return named("model".into(), &roles[0]).into();
+    }
+    roles
+        .iter()
+        .flat_map(|role| named(format!("model.{role}"), role))
+        .collect()
+}
+
+/// A stage's keys with its models named by role, however they were written.
+fn by_role(stage: Stage, mut keys: Keys) -> Keys {
+    for end in ["", PROFILE] {
+        if let Some(value) = keys.remove(&format!("model{end}")) {
+            let roles = roles_of(stage).iter();
+            keys.extend(roles.map(|role| (format!("model.{role}{end}"), value.clone())));
+        }
+    }
+    keys
 }
 
 /// The key by which conversations depend on queries.

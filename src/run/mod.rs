@@ -23,6 +23,8 @@ mod fake;
 #[cfg(test)]
 mod journal_tests;
 #[cfg(test)]
+mod phase_tests;
+#[cfg(test)]
 mod plan_tests;
 #[cfg(test)]
 mod run_tests;

@@ -8,7 +8,7 @@ use super::manifest::Manifest;
 use super::plan::Plan;
 use super::replay::{AttemptEnd, Replay, SlotState};
 use super::store::RunDir;
-use crate::record::Cell;
+use crate::record::{Cell, ModelRole};
 
 /// How far a run is.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -34,6 +34,8 @@ pub struct Status {
     /// The places without a conversation, in plan order.
     pub shortfalls: Vec<Shortfall>,
     pub demo: bool,
+    /// The models by role, as the user named them.
+    pub models: BTreeMap<ModelRole, String>,
 }
 
 /// Whether a run is going on.
@@ -109,7 +111,8 @@ impl RunDir {
             pages: manifest.pages.len() as u64,
             rejected,
             shortfalls,
-            demo: manifest.model.demo,
+            demo: manifest.is_demo(),
+            models: manifest.model_names(),
         }
     }
 }

@@ -164,23 +164,7 @@ impl RunDir {
     /// What made the run's conversations.
     #[must_use]
     pub fn provenance(&self) -> Provenance {
-        let Manifest {
-            program,
-            name,
-            model,
-            spec,
-            ..
-        } = &self.manifest;
-        Provenance {
-            program: program.clone(),
-            recipe: name.clone(),
-            stage: self.manifest.fingerprint(Stage::Conversations).to_owned(),
-            model: model.reference.clone(),
-            model_hash: model.hash.clone(),
-            profile: model.profile.clone(),
-            seed: spec.seed,
-            demo: model.demo,
-        }
+        self.manifest.provenance()
     }
 
     /// Whether some process is writing the run now, and which.

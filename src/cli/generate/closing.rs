@@ -4,7 +4,8 @@ use console::Style;
 
 use crate::cli::failure::Failure;
 use crate::cli::talk::{self, grouped};
-use crate::cli::workshop::Workshop;
+use crate::cli::workshop::models::{by_model, roles};
+use crate::cli::workshop::{Seating, Workshop};
 use crate::progress::clock;
 use crate::record::{Conversation, Outcome};
 use crate::run::{End, Replay, RunDir, Status};
@@ -23,6 +24,7 @@ pub struct Session<'a> {
     pub seconds: f64,
     /// Whether everything was there before.
     pub nothing_new: bool,
+    pub seating: &'a Seating,
 }
 
 /// What is said at the end: what there is now, what is missing, and two conversations to look at.
@@ -102,14 +104,28 @@ pub fn closing(workshop: &Workshop, session: &Session) -> Result<String, Failure
             .map(AsRef::as_ref);
         text.push_str(&talk::block(&conversation, page, talk::width()));
     }
-    let identity = workshop.model.identity();
-    if identity.demo {
+    for line in session.seating.usage() {
+        let _ = writeln!(text, "{line}");
+    }
+    if session.dir.manifest().is_demo() {
         let _ = writeln!(
             text,
             "Demo data: rows are marked `demo`. For real data: `colloquy init DIR`, then name a model in its recipe."
         );
     } else {
-        let _ = writeln!(text, "Terms of the model's output: {}", identity.licence);
+        let groups = by_model(&workshop.models);
+        for (held, model) in &groups {
+            let whose = if groups.len() == 1 {
+                "the model's output".to_owned()
+            } else {
+                format!(
+                    "the output of {} ({})",
+                    model.identity().reference,
+                    roles(held)
+                )
+            };
+            let _ = writeln!(text, "Terms of {whose}: {}", model.identity().licence);
+        }
     }
     Ok(text)
 }

@@ -7,7 +7,9 @@ use console::Style;
 use serde_json::{Map, Value, json};
 
 use crate::cli::talk::grouped;
+use crate::cli::workshop::models::roles;
 use crate::prompt::{Pack, Sample};
+use crate::record::ModelRole;
 use crate::settings::{Axis, Settings};
 
 /// Values of an axis that the text lists; more are summed up.
@@ -35,13 +37,22 @@ pub struct PlanFigures {
 /// Worst cases in tokens, against what the model holds.
 pub struct ModelFigures {
     pub demo: bool,
+    pub models: Vec<ModelTerms>,
+    pub views: Vec<ViewFigures>,
+}
+
+/// A model that takes part.
+pub struct ModelTerms {
+    pub reference: String,
+    pub roles: Vec<ModelRole>,
     pub licence: String,
     pub context: usize,
-    pub views: Vec<ViewFigures>,
 }
 
 pub struct ViewFigures {
     pub name: &'static str,
+    /// Who reads it.
+    pub model: String,
     /// Without any turn.
     pub fixed: usize,
     /// With every turn at its longest; none for a prompt without turns.
@@ -75,9 +86,14 @@ impl Findings {
                 let views: Vec<Value> = model
                     .views
                     .iter()
-                    .map(|view| json!({ "view": view.name, "fixed_tokens": view.fixed, "worst_case_tokens": view.worst, "turns_that_fit": view.turns }))
+                    .map(|view| json!({ "view": view.name, "model": view.model, "fixed_tokens": view.fixed, "worst_case_tokens": view.worst, "turns_that_fit": view.turns }))
                     .collect();
-                json!({ "available": true, "demo": model.demo, "output_terms": model.licence, "context_tokens": model.context, "views": views })
+                let models: Vec<Value> = model
+                    .models
+                    .iter()
+                    .map(|model| json!({ "model": model.reference, "roles": model.roles, "output_terms": model.licence, "context_tokens": model.context }))
+                    .collect();
+                json!({ "available": true, "demo": model.demo, "models": models, "views": views })
             }
         };
         json!({
@@ -152,13 +168,20 @@ impl Findings {
 
     fn lengths(&self, model: &ModelFigures, text: &mut String) {
         let bold = Style::new().bold();
-        let head = format!(
-            "model {}: {} tokens of context, output terms: {}",
-            self.settings.spec.model,
-            grouped(model.context as u64),
-            model.licence
-        );
-        let _ = writeln!(text, "{}", bold.apply_to(head));
+        for one in &model.models {
+            let whose = if model.models.len() == 1 {
+                String::new()
+            } else {
+                format!(" ({})", roles(&one.roles))
+            };
+            let head = format!(
+                "model {}{whose}: {} tokens of context, output terms: {}",
+                one.reference,
+                grouped(one.context as u64),
+                one.licence
+            );
+            let _ = writeln!(text, "{}", bold.apply_to(head));
+        }
         let max_turns = self.settings.spec.conversation.max_turns as usize;
         for view in &model.views {
             let turns = match (view.worst, view.turns) {

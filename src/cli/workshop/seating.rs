@@ -1,0 +1,401 @@
+//! Where models run: all together, or stage by stage where memory does not hold them all.
+
+use std::sync::Arc;
+
+use super::Workshop;
+use super::memory;
+use super::models::{by_model, load_options, roles};
+use crate::cli::failure::{Code, Failure, allow};
+use crate::cli::maker::{query_settings, questions_for, support_settings};
+use crate::cli::talk::grouped;
+use crate::engine::{
+    ChatModel, Demand, EngineStats, LoadOptions, LocalModel, POOL_TOKENS, split, start_together,
+};
+use crate::knowledge::choose_passages;
+use crate::model::ModelError;
+use crate::pipeline::{Sides, Subject, ViewTokens, query_tokens};
+use crate::record::ModelRole;
+use crate::run::Plan;
+use crate::settings::Stage;
+
+/// Places of the plan that are looked at.
+const MEASURED: u64 = 64;
+
+/// How a run's models are loaded.
+#[derive(Clone)]
+pub struct Seating {
+    phases: Vec<Phase>,
+    /// The longest views of a conversation.
+    views: Vec<ViewTokens>,
+    options: Option<LoadOptions>,
+}
+
+/// Models that run beside each other, and the stage that they work on where models take turns.
+type Phase = (Option<Stage>, Vec<Seat>);
+
+/// A model's place in a phase.
+#[derive(Clone)]
+struct Seat {
+    model: Arc<LocalModel>,
+    roles: Vec<ModelRole>,
+    demand: Demand,
+    /// Tokens of its page pool; decided when it is loaded where it is alone.
+    pool_tokens: Option<usize>,
+}
+
+impl Seating {
+    /// Measures what the models need and finds a way to run them.
+    pub fn of(workshop: &Workshop) -> Result<Self, Failure> {
+        let views = longest_views(workshop)?;
+        let call = longest_call(workshop)?;
+        let seats = seats(workshop, &views, call);
+        let Some(first) = seats.first() else {
+            return Ok(Self {
+                phases: Vec::new(),
+                views,
+                options: None,
+            });
+        };
+        let choice = workshop.spec.model_of(first.roles[0]);
+        let options = load_options(&choice, &workshop.spec.engine)?;
+        let phases = if seats.len() == 1 {
+            vec![(None, seats)]
+        } else {
+            phases(workshop, &seats, &options)?
+        };
+        Ok(Self {
+            phases,
+            views,
+            options: Some(options),
+        })
+    }
+
+    /// Whether the models take turns.
+    pub fn in_phases(&self) -> bool {
+        self.phases.len() > 1
+    }
+
+    /// Loads what runs from the beginning to the end; nothing yet where models take turns.
+    pub fn start(&self) -> Result<(), Failure> {
+        match &self.phases[..] {
+            [(_, seats)] => Ok(self.load(seats)?),
+            _ => Ok(()),
+        }
+    }
+
+    /// Loads the models of a stage and no others.
+    pub fn begin(&self, stage: Stage) -> Result<(), ModelError> {
+        for (_, seats) in &self.phases {
+            for seat in seats {
+                seat.model.unload();
+            }
+        }
+        for (of, seats) in &self.phases {
+            if *of == Some(stage) {
+                self.load(seats)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Loads everything once, to see whether it can be.
+    pub fn try_out(&self) -> Result<(), Failure> {
+        if self.in_phases() {
+            for stage in self.phases.iter().filter_map(|(stage, _)| *stage) {
+                self.begin(stage)?;
+            }
+            return Ok(());
+        }
+        self.start()
+    }
+
+    fn load(&self, seats: &[Seat]) -> Result<(), ModelError> {
+        let pools: Option<Vec<(&LocalModel, usize)>> = seats
+            .iter()
+            .map(|seat| Some((seat.model.as_ref(), seat.pool_tokens?)))
+            .collect();
+        match (pools, seats, &self.options) {
+            (Some(pools), _, _) => start_together(&pools),
+            (None, [seat], Some(options)) => seat.model.load_alone(options),
+            _ => unreachable!("several models have pools"),
+        }
+    }
+
+    /// What is said at the start where models take turns.
+    pub fn turns(&self) -> Option<String> {
+        if !self.in_phases() {
+            return None;
+        }
+        let phases: Vec<String> = self
+            .phases
+            .iter()
+            .filter_map(|(stage, seats)| Some((*stage)?.name().to_owned() + " by " + &names(seats)))
+            .collect();
+        Some(format!(
+            "models do not fit together: phases {}",
+            phases.join(", then ")
+        ))
+    }
+
+    /// What each of several models did, for people.
+    pub fn usage(&self) -> Vec<String> {
+        let seats: Vec<&Seat> = self.phases.iter().flat_map(|(_, seats)| seats).collect();
+        if seats.len() < 2 {
+            return Vec::new();
+        }
+        let used = |seat: &&Seat| {
+            let stats = seat.model.stats();
+            let [new, prompt, reused, ns] = [
+                &stats.new_tokens,
+                &stats.prompt_tokens,
+                &stats.reused_tokens,
+                &stats.step_ns,
+            ]
+            .map(EngineStats::get);
+            let rate = new * 1_000_000_000 / ns.max(1);
+            (ns > 0).then(|| {
+                format!(
+                    "{} ({}): {} tokens written, {} a second of its own time; {} read, {} % of them from the cache",
+                    seat.model.identity().reference,
+                    roles(&seat.roles),
+                    grouped(new),
+                    grouped(rate),
+                    grouped(prompt),
+                    100 * reused / prompt.max(1)
+                )
+            })
+        };
+        seats.iter().filter_map(used).collect()
+    }
+
+    /// The longest views of a conversation, by who reads them.
+    pub fn views(&self) -> &[ViewTokens] {
+        &self.views
+    }
+
+    /// The models that conversations need, with the tokens of their page pools.
+    fn speakers(&self) -> impl Iterator<Item = (&Seat, usize)> {
+        let last = self.phases.last();
+        let seats = last.map_or(&[][..], |(_, seats)| seats.as_slice());
+        let tokens = |seat: &Seat| seat.pool_tokens.unwrap_or_else(|| seat.model.pool_tokens());
+        seats.iter().map(move |seat| (seat, tokens(seat)))
+    }
+
+    /// Tokens of cache of each model that conversations need.
+    pub fn pools(&self) -> Vec<usize> {
+        self.speakers().map(|(_, tokens)| tokens).collect()
+    }
+
+    /// How many conversations fit at once, at least one; none where nothing takes memory. What runs alone must be loaded.
+    pub fn room(&self) -> Result<Option<usize>, Failure> {
+        let mut least = None;
+        for (seat, pool) in self.speakers() {
+            let views = self.views_of(&seat.roles);
+            if views.is_empty() {
+                continue;
+            }
+            let room = seat.model.room_in(pool, &views);
+            if room == 0 {
+                return Err(cramped(&seat.model, pool, &views));
+            }
+            least = Some(least.map_or(room, |least: usize| least.min(room)));
+        }
+        Ok(least)
+    }
+
+    fn views_of(&self, roles: &[ModelRole]) -> Vec<usize> {
+        views_of(&self.views, roles)
+    }
+}
+
+fn views_of(views: &[ViewTokens], roles: &[ModelRole]) -> Vec<usize> {
+    let of = views.iter().filter(|view| roles.contains(&view.reader));
+    of.map(|view| view.worst).collect()
+}
+
+/// Every engine that there is to be, with what it needs.
+fn seats(workshop: &Workshop, views: &[ViewTokens], call: usize) -> Vec<Seat> {
+    let mut seats: Vec<(Arc<LocalModel>, Vec<ModelRole>)> = Vec::new();
+    for (roles, model) in by_model(&workshop.models) {
+        let ChatModel::Local(model) = model else {
+            continue;
+        };
+        match seats.iter_mut().find(|(other, _)| other.is(model)) {
+            Some((_, held)) => held.extend(roles),
+            None => seats.push((Arc::clone(model), roles)),
+        }
+    }
+    let seat = |(model, roles): (Arc<LocalModel>, Vec<ModelRole>)| {
+        let asks = roles.contains(&ModelRole::Queries);
+        let calls = asks.then_some(call);
+        Seat {
+            demand: model.demand(&views_of(views, &roles), calls.as_slice()),
+            model,
+            roles,
+            pool_tokens: None,
+        }
+    };
+    seats.into_iter().map(seat).collect()
+}
+
+/// Together where memory holds all, else stage by stage.
+fn phases(
+    workshop: &Workshop,
+    seats: &[Seat],
+    options: &LoadOptions,
+) -> Result<Vec<Phase>, Failure> {
+    let budget = options.budget()?;
+    if let Some(seats) = seated(seats, budget) {
+        return Ok(vec![(None, seats)]);
+    }
+    let of = |stage: Stage| -> Vec<Seat> {
+        let needed = workshop.spec.roles_of(stage);
+        let mut seats = seats.to_vec();
+        seats.retain_mut(|seat| {
+            seat.roles.retain(|role| needed.contains(role));
+            !seat.roles.is_empty()
+        });
+        seats
+    };
+    let stages = [Stage::Queries, Stage::Conversations];
+    let mut phases = Vec::new();
+    for stage in stages {
+        let seats = of(stage);
+        if seats.is_empty() {
+            continue;
+        }
+        match seated(&seats, budget) {
+            Some(seats) => phases.push((Some(stage), seats)),
+            None => return Err(shortage(stage, &seats, budget, options)),
+        }
+    }
+    Ok(phases)
+}
+
+/// The seats with their pools, where they fit.
+fn seated(seats: &[Seat], budget: u64) -> Option<Vec<Seat>> {
+    let demands: Vec<Demand> = seats.iter().map(|seat| seat.demand).collect();
+    let pools = split(budget, &demands)?;
+    let with_pool = |(seat, pool): (&Seat, usize)| Seat {
+        pool_tokens: Some(pool),
+        ..seat.clone()
+    };
+    Some(seats.iter().zip(pools).map(with_pool).collect())
+}
+
+fn names(seats: &[Seat]) -> String {
+    let names: Vec<&str> = seats
+        .iter()
+        .map(|seat| seat.model.identity().reference.as_str())
+        .collect();
+    names.join(" and ")
+}
+
+fn megabytes(bytes: u64) -> u64 {
+    bytes.div_ceil(1_000_000)
+}
+
+/// A stage needs more than there is.
+fn shortage(stage: Stage, seats: &[Seat], budget: u64, options: &LoadOptions) -> Failure {
+    let each: Vec<String> = seats
+        .iter()
+        .map(|seat| {
+            let weights = seat.demand.weight_bytes;
+            format!(
+                "{} ({}) {} MB of weights and {} MB for keys and values",
+                seat.model.identity().reference,
+                roles(&seat.roles),
+                megabytes(weights),
+                megabytes(seat.demand.least_bytes() - weights)
+            )
+        })
+        .collect();
+    let needed = megabytes(seats.iter().map(|seat| seat.demand.least_bytes()).sum());
+    let allowable = options.allowable() / 1_000_000;
+    let hint = if needed <= allowable {
+        format!("{} is enough for one conversation at a time", allow(needed))
+    } else {
+        format!(
+            "this machine can give {allowable} MB; choose smaller models, or load them with quant = \"q8_0\" in [models.<role>]"
+        )
+    };
+    let text = format!(
+        "the models of the {stage} do not fit together in the {} MB of memory allowed: {}",
+        megabytes(budget),
+        each.join(", ")
+    );
+    Failure::new(Code::Usage, text).hint(hint)
+}
+
+/// A model's pool is too small for a conversation.
+fn cramped(model: &LocalModel, pool_tokens: usize, views: &[usize]) -> Failure {
+    let tokens = model.pool_for(views);
+    let needed = megabytes(model.memory_for(views) as u64);
+    let shorter = "lower conversation.max_turns, or choose a smaller model";
+    let hint = if tokens <= POOL_TOKENS && needed <= memory::available() / 10 * 9 / 1_000_000 {
+        format!(
+            "{} is enough for one at a time; or {shorter}",
+            allow(needed)
+        )
+    } else {
+        shorter.to_owned()
+    };
+    Failure::new(
+        Code::Usage,
+        format!(
+            "a conversation needs {} tokens of cache at its longest, and there is room for {}",
+            grouped(tokens as u64),
+            grouped(pool_tokens as u64)
+        ),
+    )
+    .hint(hint)
+}
+
+/// The longest views that a recipe's conversations reserve.
+fn longest_views(workshop: &Workshop) -> Result<Vec<ViewTokens>, Failure> {
+    let (spec, cast) = (&workshop.spec, &workshop.cast);
+    let settings = support_settings(spec, cast);
+    let ids: Vec<String> = workshop.pages.keys().cloned().collect();
+    let mut longest: Vec<ViewTokens> = Vec::new();
+    if ids.is_empty() {
+        return Ok(longest);
+    }
+    for slot in Plan::new(spec, &ids).slots(MEASURED) {
+        let page = &workshop.pages[&slot.cell.page];
+        let passages = choose_passages(page, &page.title, settings.passage_tokens, |text| {
+            cast.agent.model.count_tokens(text)
+        });
+        let subject = Subject {
+            page,
+            passages: &passages,
+            query: &page.title,
+            cell: &slot.cell,
+            case: &slot.case,
+        };
+        let sides = Sides::render(cast, &settings, subject)?;
+        for mut view in sides.views(&settings, cast, slot.cell.style) {
+            let context = cast.model(view.reader).context_tokens();
+            view.worst = view.worst.min(context);
+            match longest.iter_mut().find(|held| held.reader == view.reader) {
+                Some(held) => held.worst = held.worst.max(view.worst),
+                None => longest.push(view),
+            }
+        }
+    }
+    Ok(longest)
+}
+
+/// The longest call for questions, prompt and reply; nothing where none are made.
+fn longest_call(workshop: &Workshop) -> Result<usize, Failure> {
+    if workshop.given.is_some() {
+        return Ok(0);
+    }
+    let (spec, cast) = (&workshop.spec, &workshop.cast);
+    let settings = query_settings(spec, cast);
+    let mut longest = 0;
+    for page in workshop.pages.values() {
+        let count = questions_for(spec, page);
+        longest = longest.max(query_tokens(&cast.queries, &settings, page, count)?);
+    }
+    Ok(longest)
+}

@@ -1,0 +1,68 @@
+use std::sync::Arc;
+
+use crate::engine::ChatModel;
+use crate::prompt::Prompts;
+use crate::record::ModelRole;
+
+/// A model in a role, and the prompts that suit it.
+#[derive(Clone, Debug)]
+pub struct Player {
+    pub model: ChatModel,
+    pub prompts: Arc<Prompts>,
+}
+
+/// Who plays which role. Whatever is counted in tokens is counted by the model that reads it.
+#[derive(Clone, Debug)]
+pub struct Cast {
+    pub queries: Player,
+    pub customer: Player,
+    pub agent: Player,
+    pub status: Player,
+}
+
+impl Cast {
+    /// One model in all roles.
+    #[must_use]
+    pub fn one(model: ChatModel, prompts: Arc<Prompts>) -> Self {
+        let player = Player { model, prompts };
+        Self {
+            queries: player.clone(),
+            customer: player.clone(),
+            agent: player.clone(),
+            status: player,
+        }
+    }
+
+    /// Who plays a role.
+    #[must_use]
+    pub fn of(&self, role: ModelRole) -> &Player {
+        match role {
+            ModelRole::Queries => &self.queries,
+            ModelRole::Customer => &self.customer,
+            ModelRole::Agent => &self.agent,
+            ModelRole::Status => &self.status,
+        }
+    }
+
+    /// The model of a role.
+    #[must_use]
+    pub fn model(&self, role: ModelRole) -> &ChatModel {
+        &self.of(role).model
+    }
+
+    /// Whether another model than the customer's decides for it: it then has a view of its own.
+    #[must_use]
+    pub fn decides_apart(&self) -> bool {
+        !self.status.model.is(&self.customer.model)
+    }
+
+    /// The views of a conversation by who reads them.
+    #[must_use]
+    pub fn readers(&self) -> &'static [ModelRole] {
+        if self.decides_apart() {
+            &[ModelRole::Customer, ModelRole::Agent, ModelRole::Status]
+        } else {
+            &[ModelRole::Customer, ModelRole::Agent]
+        }
+    }
+}
