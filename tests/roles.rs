@@ -98,7 +98,11 @@ fn two_models_say_what_each_says_whatever_runs_beside_it() {
         "one model is named once"
     );
     let engines = |ended: &Ended| ended.json()["engine"]["models"].as_array().unwrap().clone();
-    assert_eq!(engines(&single).len(), 1);
+    let figures = engines(&single);
+    assert_eq!(figures.len(), 1, "{figures:?}");
+    let all = &single.json()["engine"];
+    assert!(all["new_tokens"].as_u64().unwrap() > 0, "{all}");
+    assert_eq!(all["new_tokens"], figures[0]["new_tokens"]);
     let figures = engines(&ended);
     assert_eq!(figures.len(), 2, "{figures:?}");
     for figure in &figures {

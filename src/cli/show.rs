@@ -259,6 +259,8 @@ fn notes(turn: &Turn) -> Vec<(String, String)> {
 /// Rebuilds what models saw.
 struct Prompter {
     workshop: Workshop,
+    /// By role, as the user named them when the run began.
+    names: BTreeMap<ModelRole, String>,
     settings: SupportSettings,
 }
 
@@ -294,7 +296,11 @@ impl Prompter {
             .hint("bring back what it was made with; without --prompts everything is shown"));
         }
         let settings = support_settings(&workshop.spec, &workshop.cast);
-        Ok(Self { workshop, settings })
+        Ok(Self {
+            workshop,
+            names: dir.manifest().model_names(),
+            settings,
+        })
     }
 
     fn prompts(&self, conversation: &Conversation) -> Result<Vec<Prompt>, Failure> {
@@ -323,7 +329,8 @@ impl Prompter {
         seen(conversation, &sides, &self.settings)
             .into_iter()
             .map(|seen| {
-                let player = self.workshop.cast.of(seen.asked.role());
+                let role = seen.asked.role();
+                let player = self.workshop.cast.of(role);
                 let encoded = match &player.model {
                     ChatModel::Scripted(_) => None,
                     ChatModel::Local(model) => {
@@ -341,7 +348,7 @@ impl Prompter {
                     }
                 };
                 Ok(Prompt {
-                    model: player.model.identity().reference.clone(),
+                    model: self.names[&role].clone(),
                     seen,
                     encoded,
                 })

@@ -214,6 +214,16 @@ pub fn start_engine(
     end: &[TokenId],
     options: &LoadOptions,
 ) -> Result<Started, ModelError> {
+    start_counted(parts, end, options, Arc::default())
+}
+
+/// The same, with its work counted in `stats`.
+pub(super) fn start_counted(
+    parts: &ModelParts,
+    end: &[TokenId],
+    options: &LoadOptions,
+    stats: Arc<EngineStats>,
+) -> Result<Started, ModelError> {
     let numerics = options.numerics(&parts.manifest);
     // Told before anything is packed: the system would kill the program half-way.
     let budget = options.budget()?;
@@ -244,7 +254,6 @@ pub fn start_engine(
             .min(POOL_TOKENS)
     };
     let cpu = processor(options.threads);
-    let stats = Arc::default();
     let loaded = load(parts, end, numerics, &cpu, stats, pool_tokens)?;
     let mut engines = EngineSet::start(vec![loaded.parts]).map_err(ModelError::Start)?;
     Ok(Started {

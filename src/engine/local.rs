@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 
-use super::load::{Loaded, context_tokens, load, processor, start_engine};
+use super::load::{Loaded, context_tokens, load, processor, start_counted};
 use super::{
     Ask, ChatError, Completion, Demand, Engine, EngineSession, EngineSet, EngineStats,
     GenerateRequest, LoadOptions, ModelIdentity, Numerics, Sampling, ScoreRequest, TokenId,
@@ -162,7 +162,7 @@ impl LocalModel {
     /// Reads a model from its parts and loads it alone.
     ///
     /// # Errors
-    /// As [`Self::read`] and [`start_engine`].
+    /// As [`Self::read`] and [`Self::load_alone`].
     pub fn start(parts: ModelParts, options: &LoadOptions) -> Result<Self, ModelError> {
         let model = Self::read(parts, options)?;
         model.load_alone(options)?;
@@ -172,9 +172,12 @@ impl LocalModel {
     /// Loads the model with all the memory that the options allow.
     ///
     /// # Errors
-    /// As [`start_engine`].
+    /// When weights do not fit the configuration, or memory does not hold them.
     pub fn load_alone(&self, options: &LoadOptions) -> Result<(), ModelError> {
-        let started = start_engine(&self.seat.parts, &self.seat.end, options)?;
+        let Seat {
+            parts, end, stats, ..
+        } = &*self.seat;
+        let started = start_counted(parts, end, options, Arc::clone(stats))?;
         self.seat.set(Some(Running {
             engine: started.engine,
             pool_tokens: started.pool_tokens,

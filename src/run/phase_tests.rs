@@ -95,7 +95,7 @@ fn a_stage_depends_on_its_own_models_alone() {
     });
     assert_eq!(one.changed_keys(&all), ["model.profile"]);
     let named = other(ModelRole::Agent, |model| {
-        model.reference = "elsewhere".into()
+        model.reference = "elsewhere".into();
     });
     assert!(one.changed_keys(&named).is_empty());
     assert_eq!(named.folder_name(), one.folder_name());

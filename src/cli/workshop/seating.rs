@@ -259,17 +259,25 @@ fn phases(
     };
     let stages = [Stage::Queries, Stage::Conversations];
     let mut phases = Vec::new();
+    let mut short: Vec<(Stage, Vec<Seat>)> = Vec::new();
     for stage in stages {
         let seats = of(stage);
-        if seats.is_empty() {
-            continue;
-        }
         match seated(&seats, budget) {
+            _ if seats.is_empty() => {}
             Some(seats) => phases.push((Some(stage), seats)),
-            None => return Err(shortage(stage, &seats, budget, options)),
+            None => short.push((stage, seats)),
         }
     }
-    Ok(phases)
+    // What is enough for the stage that lacks most is enough for all.
+    match short.into_iter().max_by_key(|(_, seats)| least(seats)) {
+        Some((stage, seats)) => Err(shortage(stage, &seats, budget, options)),
+        None => Ok(phases),
+    }
+}
+
+/// Bytes without which models cannot run beside each other.
+fn least(seats: &[Seat]) -> u64 {
+    seats.iter().map(|seat| seat.demand.least_bytes()).sum()
 }
 
 /// The seats with their pools, where they fit.
@@ -310,7 +318,7 @@ fn shortage(stage: Stage, seats: &[Seat], budget: u64, options: &LoadOptions) ->
             )
         })
         .collect();
-    let needed = megabytes(seats.iter().map(|seat| seat.demand.least_bytes()).sum());
+    let needed = megabytes(least(seats));
     let allowable = options.allowable() / 1_000_000;
     let hint = if needed <= allowable {
         format!("{} is enough for one conversation at a time", allow(needed))
@@ -319,8 +327,12 @@ fn shortage(stage: Stage, seats: &[Seat], budget: u64, options: &LoadOptions) ->
             "this machine can give {allowable} MB; choose smaller models, or load them with quant = \"q8_0\" in [models.<role>]"
         )
     };
+    let what = match seats {
+        [_] => format!("the model of the {stage} does not fit"),
+        _ => format!("the models of the {stage} do not fit together"),
+    };
     let text = format!(
-        "the models of the {stage} do not fit together in the {} MB of memory allowed: {}",
+        "{what} in the {} MB of memory allowed: {}",
         megabytes(budget),
         each.join(", ")
     );
