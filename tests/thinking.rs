@@ -52,7 +52,11 @@ fn ask(view: &View, thinking_tokens: usize, draw: u64) -> Ask<'_> {
         tail: None,
         max_new_tokens: 24,
         thinking_tokens,
-        sampling: Sampling::default(),
+        // The demo model has learned to end its turn at the end of a line: a little disorder keeps it going.
+        sampling: Sampling {
+            temperature: 3.0,
+            ..Sampling::default()
+        },
         grammar: None,
         stop: &[],
         draw: Stream::root(draw),
@@ -107,7 +111,7 @@ fn marks_of_one_token_end_thoughts_and_are_no_part_of_replies() {
         for n in 0..12 {
             let reply = one(&thinks, n, 60).await;
             assert!(!reply.tokens.iter().any(|id| ids.contains(id)), "{reply:?}");
-            short += usize::from(reply.thinking_tokens < 60);
+            short += usize::from((1..60).contains(&reply.thinking_tokens));
         }
         assert!(short > 6, "{short} thoughts ended by themselves");
     });
