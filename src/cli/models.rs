@@ -105,7 +105,7 @@ fn facts(
         .chain(0..spec.layers)
         .find_map(|i| spec.rope[i].as_ref());
     let generation = parts.generation.as_ref();
-    let advised = serde_json::to_value(parts.manifest.sampling).unwrap_or(Value::Null);
+    let advised = sizes::sampling(parts.manifest.sampling.as_ref());
     let sampling: Value = [
         "temperature",
         "top_k",

@@ -217,8 +217,7 @@ fn a_folder_takes_what_is_known_of_its_repository() {
     assert_eq!(facts["licence"], "Apache-2.0");
     assert_eq!(facts["sampling"]["top_p"], 0.5);
     // These numbers are f32.
-    let temperature = facts["sampling"]["temperature"].as_f64().unwrap();
-    assert!((temperature - 0.7).abs() < 1e-6, "{facts}");
+    assert_eq!(facts["sampling"]["temperature"], 0.7, "{facts}");
     place.write("model/colloquy.toml", "[sampling]\ntop_p = 7\n");
     let told = place.fails(&["models", "show", &folder], 65);
     assert!(told.contains("sampling.top_p"), "{told}");

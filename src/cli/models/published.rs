@@ -39,7 +39,7 @@ fn facts(manifest: &Manifest) -> Value {
         "file_bytes": manifest.shape.as_ref().map(Shape::file_bytes),
         "memory": memory,
         "published_template": manifest.template,
-        "sampling": manifest.sampling,
+        "sampling": sizes::sampling(manifest.sampling.as_ref()),
         "licence": manifest.licence,
         "output_terms": manifest.output_terms,
         "gated": manifest.gated,

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::engine::{KvType, Numerics, Profile};
-use crate::model::{Manifest, ModelSpec, Norms, QkNorm};
+use crate::model::{Manifest, ManifestSampling, ModelSpec, Norms, QkNorm};
 
 /// Every `--quant` with the profile that it means.
 pub const QUANTS: &[(&str, Profile)] = &[
@@ -59,6 +59,26 @@ pub fn parameters(spec: &ModelSpec) -> usize {
         + (1 + usize::from(!spec.tied)) * spec.vocab_size * spec.hidden
         + spec.layers * (biases + norms)
         + spec.hidden
+}
+
+/// Recommended sampling with its numbers as they were written: 0.7, which f32 does not hold exactly.
+pub fn sampling(sampling: Option<&ManifestSampling>) -> Value {
+    let mut value = serde_json::to_value(sampling).unwrap_or(Value::Null);
+    for number in value
+        .as_object_mut()
+        .into_iter()
+        .flat_map(|map| map.values_mut())
+    {
+        #[expect(clippy::cast_possible_truncation, reason = "it was an f32")]
+        let written = number
+            .as_f64()
+            .filter(|n| n.fract() != 0.0)
+            .and_then(|n| (n as f32).to_string().parse::<f64>().ok());
+        if let Some(written) = written {
+            *number = written.into();
+        }
+    }
+    value
 }
 
 pub fn number(value: &Value) -> u64 {
