@@ -1,8 +1,65 @@
-//! Files written whole or not at all.
+//! Files written whole or not at all, and files of others read within bounds.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+
+/// More than any configuration or template has.
+pub const SMALL_BYTES: u64 = 4 << 20;
+
+/// Opens a regular file, links followed. A pipe would wait for a writer, and a device may never end.
+///
+/// # Errors
+/// Any I/O error, and where something else lies there.
+pub fn open_regular(path: &Path) -> io::Result<File> {
+    let other = || io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file");
+    // Before it is opened: that alone may wait.
+    if !fs::metadata(path)?.is_file() {
+        return Err(other());
+    }
+    let file = File::open(path)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(other())
+    }
+}
+
+/// Reads a regular file of at most `most` bytes.
+///
+/// # Errors
+/// Any I/O error, where something else lies there, and where the file has more.
+pub fn read_bytes(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let long = || {
+        let told = format!("it has more than {most} bytes, which no such file needs");
+        io::Error::new(io::ErrorKind::FileTooLarge, told)
+    };
+    let file = open_regular(path)?;
+    if file.metadata()?.len() > most {
+        return Err(long());
+    }
+    let mut bytes = Vec::new();
+    // It may grow while it is read.
+    file.take(most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        return Err(long());
+    }
+    Ok(bytes)
+}
+
+/// As [`read_bytes`], a text.
+///
+/// # Errors
+/// As [`read_bytes`], and where it is not UTF-8.
+pub fn read_text(path: &Path, most: u64) -> io::Result<String> {
+    String::from_utf8(read_bytes(path, most)?).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("not UTF-8 at byte {at}"),
+        )
+    })
+}
 
 /// Writes `path` through a temporary neighbour and a rename, so that a reader never sees half a file and a failure
 /// leaves the old one. Afterwards the file and its name are durable.
@@ -95,6 +152,22 @@ fn neighbour(path: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_of_others_are_read_within_bounds() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.json");
+        fs::write(&path, "caf\u{e9}").unwrap();
+        assert_eq!(read_text(&path, 5).unwrap(), "caf\u{e9}");
+        let told = |path: &Path, most| read_text(path, most).unwrap_err().to_string();
+        assert!(told(&path, 4).contains("more than 4 bytes"));
+        fs::write(&path, b"caf\xe9").unwrap();
+        assert_eq!(told(&path, 5), "not UTF-8 at byte 3");
+        assert_eq!(told(dir.path(), 5), "it is not a regular file");
+        assert_eq!(told(Path::new("/dev/null"), 5), "it is not a regular file");
+        let none = read_text(&dir.path().join("b.json"), 5).unwrap_err();
+        assert_eq!(none.kind(), io::ErrorKind::NotFound);
+    }
 
     #[test]
     fn a_failed_write_leaves_the_old_file_and_nothing_else() {

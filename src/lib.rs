@@ -2,6 +2,7 @@
 
 pub mod augment;
 pub mod bench;
+pub mod brief;
 pub mod cli;
 pub mod dialogue;
 pub mod engine;

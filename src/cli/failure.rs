@@ -1,6 +1,5 @@
 //! Errors as the user meets them: one message, one hint, one exit code.
 
-use std::fs::File;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -227,7 +226,8 @@ impl From<ModelError> for Failure {
 
 /// Why a file cannot be opened, if it cannot.
 fn unopened(path: &Path) -> Option<Code> {
-    File::open(path).err().map(|error| io_code(&error))
+    let opened = crate::fsio::open_regular(path);
+    opened.err().map(|error| io_code(&error))
 }
 
 impl From<KnowledgeError> for Failure {

@@ -244,7 +244,8 @@ pub(super) fn start_counted(
     // Told before anything is packed: the system would kill the program half-way.
     let budget = options.budget()?;
     let needs = |numerics: Numerics| {
-        let weights = parts.weights.packed_bytes(numerics.profile) as u64;
+        let tables = parts.spec.rope_bytes(context_tokens(parts));
+        let weights = (parts.weights.packed_bytes(numerics.profile) + tables) as u64;
         let per_token = parts.spec.kv_bytes_per_token(numerics.kv) as u64;
         (weights, LEAST_POOL_TOKENS as u64 * per_token)
     };

@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{HubError, ModelFiles};
+use crate::fsio;
 
 /// Where the Hugging Face cache may be, as the environment says; resolved elsewhere. The first that is set counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -108,7 +109,7 @@ pub(super) fn snapshot(
     let folder = cache.join(format!("models--{}", repo.replace('/', "--")));
     let snapshots = folder.join("snapshots");
     let commits = names(&snapshots);
-    let named = std::fs::read_to_string(folder.join("refs").join(revision))
+    let named = fsio::read_text(&folder.join("refs").join(revision), fsio::SMALL_BYTES)
         .ok()
         .map(|commit| commit.trim().to_owned());
     let begins: Vec<&String> = commits

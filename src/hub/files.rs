@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{HubError, gguf};
+use crate::brief::brief;
+use crate::fsio;
 
 /// The files of one model, all present.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +41,10 @@ pub struct SideFiles {
     pub generation_config: Option<PathBuf>,
 }
 
+/// The longest index; that of the largest models published takes a sixth of it.
+const MOST_INDEX_BYTES: u64 = 64 << 20;
+/// Missing shards that a message names.
+const MOST_NAMED: usize = 8;
 /// Bytes hashed at a time: large enough for all lanes, small enough to share among threads.
 const PIECE_BYTES: u64 = 32 << 20;
 
@@ -243,7 +249,7 @@ fn weights(
         path: path.clone(),
         reason,
     };
-    let text = std::fs::read(&path).map_err(|error| HubError::Read {
+    let text = fsio::read_bytes(&path, MOST_INDEX_BYTES).map_err(|error| HubError::Read {
         path: path.clone(),
         reason: error.to_string(),
     })?;
@@ -262,7 +268,9 @@ fn weights(
             }
             _ => {
                 return Err(malformed(format!(
-                    "weight_map.{tensor}: expected the name of a file beside the index, found {shard}"
+                    "weight_map.{}: expected the name of a file beside the index, found {}",
+                    brief(tensor),
+                    brief(shard)
                 )));
             }
         };
@@ -270,11 +278,15 @@ fn weights(
     if shards.is_empty() {
         return Err(malformed("weight_map: it is empty".to_owned()));
     }
-    let missing = shards
+    let mut missing: Vec<String> = shards
         .iter()
         .filter(|shard| !names.contains(**shard))
-        .map(|shard| format!("{shard} (a shard in {INDEX})"))
+        .map(|shard| format!("{} (a shard in {INDEX})", brief(shard)))
         .collect();
+    if let Some(more) = missing.len().checked_sub(MOST_NAMED).filter(|n| *n > 0) {
+        missing.truncate(MOST_NAMED);
+        missing.push(format!("and {more} more"));
+    }
     Ok((
         shards.into_iter().map(|shard| folder.join(shard)).collect(),
         missing,

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use serde::{Deserialize, Serialize};
 
 use super::shape::Shape;
+use crate::brief::brief;
 use crate::kernels::Profile;
 
 /// A model's manifest. Every key may be left out.
@@ -179,8 +180,10 @@ impl Manifest {
     /// # Errors
     /// With line, column and what was expected.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let manifest: Self =
-            toml::from_str(text).map_err(|e| e.to_string().trim_end().to_owned())?;
+        let manifest: Self = toml::from_str(text).map_err(|e| brief(e.to_string().trim_end()))?;
+        if manifest.context_tokens == Some(0) {
+            return Err("`context_tokens` is 0; expected at least 1".to_owned());
+        }
         if let Some((key, expected)) = manifest.sampling.and_then(|sampling| sampling.wrong()) {
             return Err(format!(
                 "`sampling.{key}` is out of range; expected {expected}"

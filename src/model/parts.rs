@@ -10,6 +10,7 @@ use super::gguf::{self, Gguf, GgufError};
 use super::template::{ChatTemplate, Day, TemplateError};
 use super::tokenizer::{Tokenizer, TokenizerError};
 use super::{Manifest, ModelSpec, SpecError, Weights, WeightsError, shipped_for};
+use crate::fsio;
 use crate::hub::{HubError, ModelFiles, ModelFormat, SideFiles};
 
 /// What can be wrong with a model folder.
@@ -253,7 +254,7 @@ pub fn manifest_of(folder: &Path, repository: Option<&str>) -> Result<Manifest, 
         path: path.clone(),
         reason,
     };
-    let own = match std::fs::read_to_string(&path) {
+    let own = match fsio::read_text(&path, fsio::SMALL_BYTES) {
         Ok(text) => Manifest::parse(&text).map_err(file)?,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Manifest::default(),
         Err(error) => return Err(file(error.to_string())),
@@ -274,7 +275,7 @@ fn json(path: &Path) -> Result<(String, Value), ModelError> {
         path: path.to_owned(),
         reason,
     };
-    let text = std::fs::read_to_string(path).map_err(|error| file(error.to_string()))?;
+    let text = fsio::read_text(path, fsio::SMALL_BYTES).map_err(|error| file(error.to_string()))?;
     let value = serde_json::from_str(&text).map_err(|error| file(error.to_string()))?;
     Ok((text, value))
 }

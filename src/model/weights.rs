@@ -12,6 +12,7 @@ use self::gguf::GgufTensors;
 use self::safetensors::SafetensorsFiles;
 use self::tensor::{Entry, Numbers, Tensor};
 use super::gguf::{Gguf, Layout, TensorType};
+use crate::brief::brief;
 use crate::kernels::{PackedLinear, Profile, Rows};
 
 /// What is wrong with a weight file.
@@ -26,7 +27,7 @@ pub enum WeightsError {
     Format { path: PathBuf, detail: String },
     #[error("tensor `{name}` is missing (looked in {files} weight file{})", if *files == 1 { "" } else { "s" })]
     Missing { name: String, files: usize },
-    #[error("{}: tensor `{name}` has shape {found:?}, the configuration asks for {expected:?}", path.display())]
+    #[error("{}: tensor `{name}` has shape {}, the configuration asks for {expected:?}", path.display(), brief(format_args!("{found:?}")))]
     Shape {
         path: PathBuf,
         name: String,

@@ -298,6 +298,12 @@ impl ModelSpec {
         2 * self.layers * self.kv_heads * self.head_dim * kv.bytes()
     }
 
+    /// Bytes of the rotary tables for so many positions: one for layers that see everything, one for those that see a window.
+    #[must_use]
+    pub fn rope_bytes(&self, positions: usize) -> usize {
+        2 * positions * self.head_dim * size_of::<f32>()
+    }
+
     /// Whether layer `i` has experts.
     #[must_use]
     pub fn has_experts(&self, i: usize) -> bool {

@@ -65,6 +65,15 @@ impl RopeScaling {
 }
 
 impl Rope {
+    /// Whether frequencies and magnitude are numbers, for contexts of up to `original` positions and beyond.
+    fn is_finite(&self, original: usize) -> bool {
+        [original, original + 1]
+            .iter()
+            .flat_map(|positions| self.inverse_frequencies(*positions))
+            .chain([self.magnitude()])
+            .all(f32::is_finite)
+    }
+
     /// What cosines and sines are multiplied by.
     #[must_use]
     pub fn magnitude(&self) -> f32 {
@@ -342,11 +351,20 @@ impl Source<'_> {
             }
             _ => RopeScaling::None,
         };
-        Ok(Rope {
+        let rope = Rope {
             theta,
             dim,
             scaling,
-        })
+        };
+        if !rope.is_finite(original) {
+            let expected = "numbers that give finite frequencies";
+            return Err(inner.wrong(
+                "rope_theta",
+                format!("{theta:e}, {}", rope.scaling.name()),
+                expected,
+            ));
+        }
+        Ok(rope)
     }
 }
 

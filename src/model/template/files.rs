@@ -63,7 +63,7 @@ fn json(path: &Path) -> Result<Json, TemplateError> {
 }
 
 fn read_optional(path: &Path) -> Result<Option<String>, TemplateError> {
-    match std::fs::read_to_string(path) {
+    match crate::fsio::read_text(path, crate::fsio::SMALL_BYTES) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(TemplateError::Read {

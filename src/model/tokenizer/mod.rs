@@ -5,6 +5,7 @@ mod bytes;
 mod detokenizer;
 #[cfg(test)]
 pub(crate) mod fixtures;
+mod growth;
 mod published;
 #[cfg(test)]
 mod sentencepiece_tests;

@@ -6,8 +6,11 @@ use toktrie::TokEnv;
 
 use super::bytes::TokenBytes;
 use super::detokenizer::Detokenizer;
+use super::growth;
 use super::trie;
 use super::variant::{Prefix, Variant, prefix_of};
+use crate::brief::brief;
+use crate::fsio;
 use crate::model::TokenId;
 
 /// What can go wrong with a tokenizer.
@@ -32,6 +35,11 @@ pub enum TokenizerError {
     )]
     NoEnd,
 }
+
+/// The longest file; the largest vocabularies published take a quarter of it.
+const MOST_BYTES: u64 = 128 << 20;
+/// Ids stay below; the largest vocabularies published use a sixteenth of it. Tables have a place for each id.
+const MOST_IDS: TokenId = 1 << 22;
 
 /// A tokenizer as published, read-only and shared by threads.
 pub struct Tokenizer {
@@ -66,7 +74,7 @@ impl Tokenizer {
     /// When a file cannot be read or is no tokenizer.
     pub fn load(path: &Path, config: Option<&Path>) -> Result<Self, TokenizerError> {
         let read = |path: &Path| {
-            std::fs::read(path).map_err(|error| TokenizerError::Read {
+            fsio::read_bytes(path, MOST_BYTES).map_err(|error| TokenizerError::Read {
                 path: path.to_owned(),
                 reason: error.to_string(),
             })
@@ -108,8 +116,8 @@ impl Tokenizer {
 
     /// `added` are words with their ids, ascending; those that the vocabulary lacks join it at its end.
     fn build(json: &[u8], named: &[String], added: &[(TokenId, String)]) -> Result<Self, String> {
-        let mut main =
-            tokenizers::Tokenizer::from_bytes(json).map_err(|error| error.to_string())?;
+        growth::check(json)?;
+        let mut main = tokenizers::Tokenizer::from_bytes(json).map_err(brief)?;
         for (id, token) in added {
             if main.token_to_id(token).is_some() {
                 continue;
@@ -127,6 +135,11 @@ impl Tokenizer {
         main.with_padding(None);
         let vocabulary = main.get_vocab(true);
         let highest = vocabulary.values().max().ok_or("the vocabulary is empty")?;
+        if *highest >= MOST_IDS {
+            return Err(format!(
+                "it gives a token the id {highest}; expected ids below {MOST_IDS}"
+            ));
+        }
         let size = *highest as usize + 1;
         let added = main.get_added_tokens_decoder();
         let mut control = vec![false; size];

@@ -98,10 +98,10 @@ fn parts(tokenizer: &Tokenizer) -> (Json, Json) {
 }
 
 /// The steps of a sequence, or the one step there is.
-fn flat(part: &Json) -> Vec<&Json> {
-    match part["normalizers"]
-        .as_array()
-        .or_else(|| part["pretokenizers"].as_array())
+pub(super) fn flat(part: &Json) -> Vec<&Json> {
+    match ["normalizers", "pretokenizers", "decoders"]
+        .iter()
+        .find_map(|key| part[*key].as_array())
     {
         Some(steps) => steps.iter().flat_map(flat).collect(),
         None => vec![part],

@@ -1,7 +1,8 @@
-use std::fs::File;
 use std::path::Path;
 
 use memmap2::Mmap;
+
+use crate::fsio;
 
 /// Where a file's bytes are.
 pub(in crate::model) enum Bytes {
@@ -14,7 +15,7 @@ pub(in crate::model) enum Bytes {
 impl Bytes {
     /// Maps a file.
     pub(in crate::model) fn map(path: &Path) -> std::io::Result<Self> {
-        let file = File::open(path)?;
+        let file = fsio::open_regular(path)?;
         // SAFETY: the map is read-only; a file that is changed while it is read gives other numbers or a signal, as
         // with every mapped model file.
         unsafe { Mmap::map(&file) }.map(Self::Mapped)

@@ -7,6 +7,7 @@ use safetensors::tensor::{Dtype, Metadata};
 
 use super::tensor::{Entry, Tensor};
 use super::{Bytes, WeightsError};
+use crate::brief::brief;
 use crate::model::gguf::TensorType;
 
 /// The tensors of a model's safetensors files.
@@ -123,5 +124,8 @@ fn kind(dtype: Dtype) -> Option<TensorType> {
 }
 
 fn explain(error: &str, len: usize) -> String {
-    format!("{error} (the file has {len} bytes; a download cut short looks like this)")
+    format!(
+        "{} (the file has {len} bytes; a download cut short looks like this)",
+        brief(error)
+    )
 }
