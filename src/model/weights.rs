@@ -134,6 +134,15 @@ impl Weights {
         }
     }
 
+    /// Whether a tensor is stored in blocks, which a profile with 8-bit activations keeps as they are.
+    #[must_use]
+    pub fn in_blocks(&self, name: &str) -> bool {
+        match &self.source {
+            Source::Safetensors(_) => false,
+            Source::Gguf(tensors) => tensors.in_blocks(name),
+        }
+    }
+
     fn find<'a>(&'a self, name: &'a str, shape: &[usize]) -> Result<Tensor<'a>, WeightsError> {
         match &self.source {
             Source::Safetensors(files) => files.find(name, shape),

@@ -65,7 +65,7 @@ fn counts_that_weights_do_not_have() {
     });
     folder.refused(&["is missing"]);
     folder.edit("config.json", |config| {
-        config["mlp_only_layers"] = json!(vec![7; 1_000_000])
+        config["mlp_only_layers"] = json!(vec![7; 1_000_000]);
     });
     folder.refused(&["is missing"]);
 }
@@ -97,7 +97,7 @@ fn rotations_that_cannot_be() {
     for (table, sound) in tables {
         let folder = Folder::new();
         folder.edit("config.json", |config| {
-            config["rope_scaling"] = table.clone()
+            config["rope_scaling"] = table.clone();
         });
         let read = folder.read();
         assert_eq!(read.is_ok(), sound, "{table}: {read:?}");
@@ -192,7 +192,7 @@ fn end_tokens_and_sampling_of_any_kind() {
     ] {
         let folder = Folder::new();
         folder.edit("generation_config.json", |config| {
-            config[key] = value.clone()
+            config[key] = value.clone();
         });
         let read = folder.read();
         assert!(
@@ -243,7 +243,7 @@ fn manifests_of_any_kind() {
 fn a_context_that_memory_does_not_hold() {
     let folder = Folder::new();
     folder.edit("config.json", |config| {
-        config["max_position_embeddings"] = json!(1 << 24)
+        config["max_position_embeddings"] = json!(1 << 24);
     });
     folder.write("colloquy.toml", "context_tokens = 16777216");
     folder.refused(&["memory"]);

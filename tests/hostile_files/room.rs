@@ -43,7 +43,7 @@ static ONE: Mutex<()> = Mutex::new(());
 /// Bytes that reading a spoilt folder may take beside the length of its files.
 const ALLOWED: usize = 96 << 20;
 /// Time that reading a spoilt folder may take, on a machine with other work.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 const FILES: [&str; 5] = [
     "config.json",

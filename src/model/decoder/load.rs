@@ -251,9 +251,14 @@ impl Decoder {
             .collect::<Loaded<Vec<_>>>()?;
         let head = profile.head();
         // Rows of an embedding that is not also the head are only looked up: they stay as stored.
-        let stored = if spec.tied { head } else { Profile::F32 };
         let (h, vocab) = (spec.hidden, spec.vocab_size);
         let table = [(format!("{}embed_tokens", source.root), vocab)];
+        let blocks = weights.in_blocks(&format!("{}.weight", table[0].0));
+        let stored = match head {
+            Profile::Int8 if blocks => head,
+            _ if spec.tied => head,
+            _ => Profile::F32,
+        };
         let table = source.pack(&table, h, false, stored)?;
         let head = if spec.tied {
             Arc::clone(&table)

@@ -2,7 +2,7 @@ use std::borrow::Cow;
 
 use super::WeightsError;
 use super::tensor::{Entry, Tensor};
-use crate::model::gguf::{Gguf, Layout, original_order};
+use crate::model::gguf::{Gguf, Layout, TensorType, original_order};
 
 /// The tensors of a GGUF model under their original names, shapes and orders of rows.
 pub(super) struct GgufTensors {
@@ -14,6 +14,14 @@ impl GgufTensors {
     pub(super) fn has(&self, name: &str) -> bool {
         let place = self.layout.place(name);
         place.is_some_and(|place| self.gguf.tensor(&place.name).is_some())
+    }
+
+    pub(super) fn in_blocks(&self, name: &str) -> bool {
+        let tensor = self.layout.place(name).and_then(|place| {
+            let (_, info, _) = self.gguf.tensor(&place.name)?;
+            Some(info.kind)
+        });
+        matches!(tensor, Some(TensorType::Blocks(_)))
     }
 
     /// Every tensor.
