@@ -41,7 +41,7 @@ static ALLOCATOR: Counting = Counting;
 /// Memory is counted for the whole program, so that one reads at a time.
 static ONE: Mutex<()> = Mutex::new(());
 /// Bytes that reading a spoilt folder may take beside the length of its files.
-const ALLOWED: usize = 96 << 20;
+const ALLOWED: usize = 256 << 20;
 /// Time that reading a spoilt folder may take, on a machine with other work.
 const PATIENCE: Duration = Duration::from_mins(1);
 

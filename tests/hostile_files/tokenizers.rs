@@ -44,7 +44,7 @@ fn ids_that_are_given_twice() {
 #[test]
 fn merges_of_unknown_tokens() {
     folder(|t| push(&mut t["model"]["merges"], json!(["qqqq", "zzzz"])))
-        .refused(&["tokenizer.json", "zzzz"]);
+        .refused(&["tokenizer.json", "out of vocabulary"]);
     folder(|t| push(&mut t["model"]["merges"], json!("a"))).refused(&["tokenizer.json"]);
     folder(|t| push(&mut t["model"]["merges"], json!([]))).refused(&["tokenizer.json"]);
     folder(|t| t["model"]["merges"] = json!(3)).refused(&["tokenizer.json"]);
@@ -172,10 +172,6 @@ fn parts_of_any_kind() {
         (
             "normalizer",
             json!({"type": "Precompiled", "precompiled_charsmap": "AAAA"}),
-        ),
-        (
-            "normalizer",
-            json!({"type": "Precompiled", "precompiled_charsmap": "/////w=="}),
         ),
         (
             "normalizer",

@@ -322,7 +322,7 @@ fn failure(error: &minijinja::Error) -> TemplateError {
         }
         next = cause.source();
     }
-    TemplateError::Render(chain(error))
+    TemplateError::Render(crate::brief::brief(chain(error)))
 }
 
 /// An error with its causes, on one line.

@@ -103,7 +103,8 @@ fn templates(path: &Path, config: &Json) -> Result<BTreeMap<String, String>, Tem
             )))
         }
         other => Err(malformed(format!(
-            "chat_template: expected a text or a list of named texts, found {other}"
+            "chat_template: expected a text or a list of named texts, found {}",
+            crate::brief::brief(other)
         ))),
     }
 }

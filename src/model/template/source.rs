@@ -13,6 +13,8 @@ use super::tag::Tag;
 const LONGEST_TAG: usize = 2_000;
 /// Blocks in blocks.
 const DEEPEST_BLOCKS: usize = 100;
+/// `elif` branches in a template: each lies in the one before.
+const MOST_BRANCHES: usize = 400;
 /// Longest source that is read, in bytes; published templates have up to some 20,000.
 const LONGEST_BYTES: usize = 128 << 10;
 
@@ -31,6 +33,7 @@ pub(super) fn translate(source: &str) -> Result<String, String> {
     let mut line = 1;
     let mut kept_newline = false;
     let mut depth = 0usize;
+    let mut branches = 0usize;
     for piece in pieces(source)? {
         match piece {
             Piece::Text(text) => {
@@ -73,7 +76,8 @@ pub(super) fn translate(source: &str) -> Result<String, String> {
                         Some("set") if !tokens.iter().any(|token| token.is("=")) => depth + 1,
                         _ => depth,
                     };
-                    if depth > DEEPEST_BLOCKS {
+                    branches += usize::from(tokens.first().is_some_and(|token| token.is("elif")));
+                    if depth > DEEPEST_BLOCKS || branches > MOST_BRANCHES {
                         return Err(format!("line {line}: blocks lie too deep in each other"));
                     }
                 }

@@ -117,7 +117,10 @@ impl Tokenizer {
     /// `added` are words with their ids, ascending; those that the vocabulary lacks join it at its end.
     fn build(json: &[u8], named: &[String], added: &[(TokenId, String)]) -> Result<Self, String> {
         growth::check(json)?;
-        let mut main = tokenizers::Tokenizer::from_bytes(json).map_err(brief)?;
+        // The library stops the program at some malformed parts (a `precompiled_charsmap`, a pattern's counts).
+        let mut main = std::panic::catch_unwind(|| tokenizers::Tokenizer::from_bytes(json))
+            .map_err(|_| "a part of it is malformed: the tokenizers library stops at it")?
+            .map_err(brief)?;
         for (id, token) in added {
             if main.token_to_id(token).is_some() {
                 continue;
