@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 const ROOMS: &[(&str, u8)] = &[
     ("rng", 0),
     ("hash", 0),
+    ("brief", 0),
     ("fsio", 0),
     ("record", 1),
     ("kernels", 2),

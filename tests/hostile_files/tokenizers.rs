@@ -175,6 +175,10 @@ fn parts_of_any_kind() {
         ),
         (
             "normalizer",
+            json!({"type": "Precompiled", "precompiled_charsmap": "/////w=="}),
+        ),
+        (
+            "normalizer",
             json!({"type": "Precompiled", "precompiled_charsmap": ""}),
         ),
         ("pre_tokenizer", json!({"type": "FixedLength", "length": 0})),

@@ -1,4 +1,5 @@
-//! Steps of a tokenizer that make a text longer: one after the other they could make it longer than any memory.
+//! Steps of a tokenizer that make a text longer: one after the other they could make it longer than any memory. And steps
+//! that the tokenizers library takes at their word, and stops the program over.
 
 use serde::Deserialize;
 use serde_json::Value as Json;
@@ -33,6 +34,9 @@ pub(super) fn check(json: &[u8]) -> Result<(), String> {
     for parts in [&before[..], &[("decoder", &steps.decoder)]] {
         let mut length = TEXT_BYTES;
         for (name, part) in parts {
+            for step in flat(part) {
+                sound(step).map_err(|reason| format!("{name}: {reason}"))?;
+            }
             length = flat(part).into_iter().fold(length, grown);
             if length > MOST * TEXT_BYTES {
                 return Err(format!(
@@ -42,6 +46,42 @@ pub(super) fn check(json: &[u8]) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+fn sound(step: &Json) -> Result<(), String> {
+    match step["type"].as_str() {
+        Some("FixedLength") if step["length"] == 0 => Err("FixedLength of length 0".to_owned()),
+        Some("Precompiled") => {
+            let map = step["precompiled_charsmap"].as_str().unwrap_or_default();
+            match trie_bytes(map) {
+                Some(bytes) if bytes > map.len() / 4 * 3 => Err(format!(
+                    "precompiled_charsmap tells of {bytes} bytes and has {}",
+                    map.len() / 4 * 3
+                )),
+                _ => Ok(()),
+            }
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The first number of a base64 text: four bytes, the lowest first.
+fn trie_bytes(base64: &str) -> Option<usize> {
+    let bits = base64.bytes().take(6).try_fold(0u64, |bits, letter| {
+        let value = match letter {
+            b'A'..=b'Z' => letter - b'A',
+            b'a'..=b'z' => letter - b'a' + 26,
+            b'0'..=b'9' => letter - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return None,
+        };
+        Some(bits << 6 | u64::from(value))
+    })?;
+    let [_, _, _, a, b, c, d, _] = (bits << 4).to_be_bytes();
+    usize::try_from(u32::from_le_bytes([a, b, c, d]))
+        .ok()
+        .filter(|_| base64.len() >= 6)
 }
 
 /// The length of a text after a step, at worst.
@@ -83,6 +123,19 @@ mod tests {
         assert_eq!(told("normalizer", "null"), Ok(()));
         assert_eq!(told("other", "[[[3]]]"), Ok(()));
         assert!(told("normalizer", "[").is_err());
+    }
+
+    #[test]
+    fn what_the_library_would_stop_at_is_told() {
+        let map = |text: &str| {
+            let step = format!(r#"{{"type": "Precompiled", "precompiled_charsmap": "{text}"}}"#);
+            told("normalizer", &step)
+        };
+        assert!(map("/////w==").unwrap_err().contains("4294967295 bytes"));
+        // four bytes that tell of four more, and those
+        assert_eq!(map("BAAAAAECAwQ="), Ok(()));
+        assert_eq!(trie_bytes("BAAAAAECAwQ="), Some(4));
+        assert!(told("pre_tokenizer", r#"{"type": "FixedLength", "length": 0}"#).is_err());
     }
 
     #[test]
