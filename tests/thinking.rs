@@ -154,6 +154,8 @@ fn thinking_keeps_the_laws() {
             replies
         })
     };
+    let thought = alone.iter().filter(|(.., thinking)| *thinking > 0).count();
+    assert!(thought > 4, "{thought} of 8 replies came after a thought");
     let model = Arc::new(model(WORDS));
     let together: Vec<_> = block_on(async {
         let tasks: Vec<_> = (0..8)
