@@ -223,6 +223,24 @@ fn a_folder_takes_what_is_known_of_its_repository() {
     assert!(told.contains("sampling.top_p"), "{told}");
 }
 
+#[test]
+fn a_gguf_file_in_a_folder_is_checked_by_its_hash() {
+    let place = Place::new();
+    let repo = Repo::new(
+        "org/name",
+        &[("sub/m-Q8_0.gguf", b"GGUF\x03\0\0\0 more".to_vec())],
+    );
+    let server = Server::new(move |request| repo.reply(request));
+    let pulled = run(&place, &server, &["models", "pull", "org/name:Q8_0"]);
+    assert_eq!(pulled.code, Some(0), "{pulled:#?}");
+    let verify = ["models", "verify", "org/name/sub/m-Q8_0.gguf", "--json"];
+    let checked = place.ok(&verify).json();
+    assert_eq!(checked["files"][0]["state"], "right", "{checked}");
+    let blob = fs::canonicalize(pulled.out.trim()).unwrap();
+    fs::write(blob, b"GGUF\x03\0\0\0 less").unwrap();
+    place.run(&verify).is_one_error(65, "verify");
+}
+
 #[cfg(unix)]
 #[test]
 fn an_interrupted_pull_says_so_and_goes_on() {

@@ -65,9 +65,10 @@ pub fn verify(reference: &str, as_json: bool) -> Result<ExitCode, Failure> {
     judge(reference, &findings, missing, blobs.is_some())
 }
 
-/// `blobs` beside the `snapshots/<commit>` that a folder of the cache is.
-fn blobs_of(snapshot: &Path) -> Option<PathBuf> {
-    Some(snapshot.parent()?.parent()?.join("blobs"))
+/// `blobs` beside the `snapshots` that a folder of the cache lies in, at whatever depth.
+fn blobs_of(folder: &Path) -> Option<PathBuf> {
+    let is = |above: &&Path| above.file_name().is_some_and(|name| name == "snapshots");
+    Some(folder.ancestors().find(is)?.with_file_name("blobs"))
 }
 
 fn check(folder: &Path, blobs: Option<&Path>) -> Result<Vec<Finding>, Failure> {
