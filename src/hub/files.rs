@@ -39,7 +39,19 @@ pub struct SideFiles {
     /// `chat_template.jinja`; where absent, `tokenizer_config` holds the template.
     pub chat_template: Option<PathBuf>,
     pub generation_config: Option<PathBuf>,
+    /// What else tokenizer and template may be spread over: [`READ_AS_WELL`] and the templates of [`MORE_TEMPLATES`], in
+    /// order of their names.
+    pub more: Vec<PathBuf>,
 }
+
+/// Files that have a say in tokenizer or template where they are there.
+const READ_AS_WELL: [&str; 3] = [
+    "added_tokens.json",
+    "chat_template.json",
+    "special_tokens_map.json",
+];
+/// A folder of further templates.
+const MORE_TEMPLATES: &str = "additional_chat_templates";
 
 /// The longest index; that of the largest models published takes a sixth of it.
 const MOST_INDEX_BYTES: u64 = 64 << 20;
@@ -83,6 +95,8 @@ impl ModelFiles {
                     refuse_pointer(path)?;
                 }
                 let generation_config = file("generation_config.json");
+                let mut more: Vec<_> = READ_AS_WELL.iter().filter_map(|name| file(name)).collect();
+                more.extend(templates(&folder.join(MORE_TEMPLATES))?);
                 Ok(Self {
                     dir: folder.to_owned(),
                     weights,
@@ -92,6 +106,7 @@ impl ModelFiles {
                         tokenizer_config,
                         chat_template,
                         generation_config,
+                        more,
                     }),
                     commit,
                     repository: None,
@@ -133,7 +148,7 @@ impl ModelFiles {
                     &side.generation_config,
                 ];
                 let mut beside = vec![&side.config, &side.tokenizer];
-                beside.extend(optional.into_iter().flatten());
+                beside.extend(optional.into_iter().flatten().chain(&side.more));
                 beside
             }
             ModelFormat::Gguf => Vec::new(),
@@ -161,7 +176,10 @@ impl ModelFiles {
                 .metadata()
                 .map_err(|error| unreadable(path, &error))?
                 .len();
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let name = path
+                .strip_prefix(&self.dir)
+                .unwrap_or(path)
+                .to_string_lossy();
             outer.update(format!("{name}\0{length}\0").as_bytes());
             pieces
                 .extend((0..length.div_ceil(PIECE_BYTES)).map(|piece| (path, piece * PIECE_BYTES)));
@@ -202,6 +220,19 @@ fn piece_hash(path: &Path, from: u64, buffer: &mut Vec<u8>) -> std::io::Result<b
     buffer.clear();
     file.take(PIECE_BYTES).read_to_end(buffer)?;
     Ok(blake3::hash(buffer))
+}
+
+/// The templates in a folder that may be absent.
+fn templates(folder: &Path) -> Result<Vec<PathBuf>, HubError> {
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let mut paths: Vec<_> = names(folder)?
+        .into_iter()
+        .map(|name| folder.join(name))
+        .collect();
+    paths.retain(|path| path.extension().is_some_and(|ending| ending == "jinja"));
+    Ok(paths)
 }
 
 fn names(folder: &Path) -> Result<BTreeSet<String>, HubError> {

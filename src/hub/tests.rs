@@ -148,6 +148,31 @@ fn the_hash_is_of_names_and_bytes_alone() {
 }
 
 #[test]
+fn the_hash_is_of_every_file_that_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    fill(folder.path(), &WHOLE);
+    let hash = || in_folder(folder.path()).unwrap().content_hash(1).unwrap();
+    let mut hashes = std::collections::BTreeSet::from([hash()]);
+    std::fs::create_dir(folder.path().join("additional_chat_templates")).unwrap();
+    for (nth, name) in [
+        "special_tokens_map.json",
+        "added_tokens.json",
+        "chat_template.json",
+        "additional_chat_templates/tool_use.jinja",
+    ]
+    .iter()
+    .enumerate()
+    {
+        for text in ["{}", "{ }"] {
+            std::fs::write(folder.path().join(name), text).unwrap();
+            assert!(hashes.insert(hash()), "{nth} {name}");
+        }
+    }
+    std::fs::write(folder.path().join("notes.txt"), "not read").unwrap();
+    assert!(hashes.contains(&hash()));
+}
+
+#[test]
 fn the_first_place_that_is_set_is_the_cache() {
     let path = |text: &str| Some(PathBuf::from(text));
     let mut places = CachePlaces {
