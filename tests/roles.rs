@@ -4,7 +4,7 @@
 
 mod program;
 
-use program::{Ended, Place, model_folder};
+use program::{Ended, Place, edited, model_folder};
 use serde_json::Value;
 
 /// A few short conversations of few pages, whatever their outcome: the laws are about bytes, and time is short.
@@ -127,6 +127,75 @@ fn two_models_say_what_each_says_whatever_runs_beside_it() {
         };
         assert_eq!(prompt["model"], name, "{prompt}");
     }
+}
+
+/// The demo model with its vocabulary in another order: the same model to a reader, another tokenizer to the program.
+fn shuffled_demo(place: &Place, name: &str) -> String {
+    const SPECIAL: usize = 5;
+    const ENTRIES: usize = 4096;
+    let moved = |id: usize| {
+        if id < SPECIAL {
+            id
+        } else {
+            SPECIAL + ENTRIES - 1 - id
+        }
+    };
+    let reference = model_folder(place, name, |file, bytes| match file {
+        "tokenizer.json" => edited(file, bytes, file, |tokenizer| {
+            let vocab = tokenizer["model"]["vocab"].as_object_mut().unwrap();
+            for id in vocab.values_mut() {
+                *id = moved(usize::try_from(id.as_u64().unwrap()).unwrap()).into();
+            }
+        }),
+        "model.safetensors" => {
+            let weights = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+            let embedding = weights.tensor("model.embed_tokens.weight").unwrap().data();
+            let at = embedding.as_ptr() as usize - bytes.as_ptr() as usize;
+            let row = embedding.len() / ENTRIES;
+            let mut changed = bytes.clone();
+            for (id, values) in embedding.chunks_exact(row).enumerate() {
+                let to = at + moved(id) * row;
+                changed[to..to + row].copy_from_slice(values);
+            }
+            Some(changed)
+        }
+        _ => Some(bytes),
+    });
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/models/demo/manifest.toml");
+    place.write(
+        &format!("{name}/colloquy.toml"),
+        &std::fs::read_to_string(manifest).unwrap(),
+    );
+    reference
+}
+
+#[test]
+fn models_of_two_tokenizers_understand_each_other() {
+    let place = Place::new();
+    let other = shuffled_demo(&place, "other");
+    // Draws are keyed by token, so only the likeliest words are the same.
+    let greedy = [
+        "--set",
+        "sampling.customer.temperature=0",
+        "--set",
+        "sampling.agent.temperature=0",
+        "--set",
+        "sampling.queries.temperature=0",
+    ];
+    let (_, demo) = generate(&place, "demo", &["demo"], &greedy);
+    for roles in ["customer", "agent", "status"] {
+        let role = format!("{roles}={other}");
+        let (_, mixed) = generate(&place, roles, &["demo", &role], &greedy);
+        assert_eq!(said(&mixed), said(&demo), "{roles}");
+    }
+    let first = |out: &str| {
+        let run = place.only_run(out);
+        let shown = place.ok(&["show", &run, "0", "--prompts", "--json"]);
+        shown.json_lines()[0]["prompts"][0].clone()
+    };
+    let (one, two) = (first("demo"), first("customer"));
+    assert_eq!(one["text"], two["text"]);
+    assert_ne!(one["ids"], two["ids"]);
 }
 
 #[test]
