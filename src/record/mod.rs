@@ -1,6 +1,7 @@
 //! The nouns of the dataset: versioned, serialisable, known to everyone and knowing no one.
 
 mod conversation;
+mod experience;
 mod model_role;
 mod page;
 mod turn;
@@ -8,6 +9,7 @@ mod turn;
 pub use conversation::{
     Case, Cell, Conversation, EndReason, ModelMark, Outcome, Provenance, Style, Tone, Verdict,
 };
+pub use experience::{Experience, Individual};
 pub use model_role::ModelRole;
 pub use page::{Page, Paragraph};
 pub use turn::{GuardHit, GuardKind, Rejected, Role, Turn};
