@@ -120,6 +120,7 @@ fn ask(prompt: Vec<u32>, tokens: usize, draw: Stream) -> GenerateRequest {
         grammar: None,
         stop: Vec::new(),
         draw,
+        keep: None,
     }
 }
 

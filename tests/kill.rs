@@ -73,28 +73,45 @@ fn a_killed_run_ends_as_if_nothing_had_happened() {
 }
 
 #[test]
+fn so_does_one_whose_models_think() {
+    let thinks = format!("{MODEL},think=0.6");
+    survive_with(&[&thinks], &["--set", "thinking=40"], KILLS / 3);
+}
+
+#[test]
 fn so_does_one_of_several_models() {
     let customer = "customer=scripted:delay_ms=2,echo=0.05,truncated=0.05";
     let status = "status=scripted:endless=0.3";
     survive(&[MODEL, customer, status], KILLS / 3);
 }
 
-/// Kills runs with these models until there were enough kills; each must end with the bytes of a calm one.
 fn survive(models: &[&str], enough: usize) -> (usize, usize) {
+    survive_with(models, &[], enough)
+}
+
+/// Kills runs with these models until there were enough kills; each must end with the bytes of a calm one.
+fn survive_with(models: &[&str], more: &[&str], enough: usize) -> (usize, usize) {
     let place = Place::new();
     let (mut kills, mut torn) = (0, 0);
     for seed in 1.. {
         let draw = Stream::root(seed);
         let seed = seed.to_string();
         let (calm, hurt) = (format!("calm-{seed}"), format!("hurt-{seed}"));
-        place.ok(&arguments(models, &seed, &calm, "engine.concurrency=64"));
+        place.ok(&[
+            &arguments(models, &seed, &calm, "engine.concurrency=64"),
+            more,
+        ]
+        .concat());
         let expected = place.read(&format!("{}/messages.jsonl", place.only_run(&calm)));
         assert!(expected.lines().count() > 30);
         for attempt in 0.. {
             let draw = draw.at(attempt);
             let concurrency = ["1", "4", "16"][draw.below(0, 3)];
             let concurrency = format!("engine.concurrency={concurrency}");
-            let mut child = start(&place, &arguments(models, &seed, &hurt, &concurrency));
+            let mut child = start(
+                &place,
+                &[&arguments(models, &seed, &hurt, &concurrency), more].concat(),
+            );
             std::thread::sleep(Duration::from_micros(draw.below(1, 80_000) as u64));
             if child.try_wait().unwrap().is_some() {
                 let ended = finish(child);

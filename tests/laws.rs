@@ -39,6 +39,7 @@ fn request(i: u64) -> GenerateRequest {
         grammar: None,
         stop: Vec::new(),
         draw: Stream::root(5).at(i),
+        keep: None,
     }
 }
 

@@ -184,6 +184,7 @@ fn greedy_continuations_agree() {
                     grammar: None,
                     stop: Vec::new(),
                     draw: Stream::root(0),
+                    keep: None,
                 };
                 engine.generate(&session, request).await.unwrap().tokens
             });

@@ -38,6 +38,7 @@ fn request(prompt: Vec<u32>, draw: Stream) -> GenerateRequest {
         grammar: None,
         stop: Vec::new(),
         draw,
+        keep: None,
     }
 }
 

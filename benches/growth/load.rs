@@ -194,6 +194,7 @@ fn ask(prompt: Vec<u32>, draw: Stream) -> GenerateRequest {
         grammar: None,
         stop: Vec::new(),
         draw,
+        keep: None,
     }
 }
 

@@ -424,6 +424,7 @@ mod tests {
                     brand: "Larkmoor".into(),
                     language: "English".into(),
                     sampling: Sampling::default(),
+                    thinking: 0,
                     passage_tokens: 170,
                 }),
                 root,

@@ -251,6 +251,7 @@ async fn run_together(
             grammar: None,
             stop: Vec::new(),
             draw: root.child("draw").at(number),
+            keep: None,
         };
         calls.spawn(async move { engine.generate(&session, request).await });
     }

@@ -10,7 +10,7 @@ use crate::pipeline::{
     Assignment, Caller, Cast, PipelineError, Player, QueryContext, QuerySettings, SupportContext,
     SupportSettings, converse, generate_queries, passage_budget,
 };
-use crate::record::{Conversation, Page, Query};
+use crate::record::{Conversation, ModelRole, Page, Query};
 use crate::rng::Stream;
 use crate::run::{MakeError, Maker, SharedCallLog, Slot};
 use crate::settings::{Channel, RoleSampling, RunSpec, Stage};
@@ -194,6 +194,7 @@ pub fn query_settings(spec: &RunSpec, cast: &Cast) -> QuerySettings {
         brand: spec.brand.name.clone(),
         language: language(&spec.language),
         sampling: sampling(&cast.queries.model, spec.sampling.queries),
+        thinking: spec.thinking_of(ModelRole::Queries) as usize,
         passage_tokens: passage_tokens(spec, &cast.queries),
     }
 }
@@ -216,6 +217,8 @@ pub fn support_settings(spec: &RunSpec, cast: &Cast) -> SupportSettings {
         agent_words: rules.agent_words as usize,
         customer_sampling: sampling(&cast.customer.model, spec.sampling.customer),
         agent_sampling: sampling(&cast.agent.model, spec.sampling.agent),
+        customer_thinking: spec.thinking_of(ModelRole::Customer) as usize,
+        agent_thinking: spec.thinking_of(ModelRole::Agent) as usize,
         decision: DecisionRule::Draw { temperature: 1.0 },
         passage_tokens: passage_tokens(spec, &cast.agent),
         typos_per_turn: spec.customer.typos_per_turn as usize,

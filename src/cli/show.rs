@@ -17,6 +17,7 @@ use super::status;
 use super::talk;
 use super::workshop::{Workshop, load_pages};
 use crate::engine::{ChatModel, Message};
+use crate::model::template::Thought;
 use crate::pipeline::{Asked, Seen, Sides, Subject, SupportSettings, seen};
 use crate::record::{Conversation, ModelRole, Page, Turn, Verdict};
 use crate::run::{AttemptEnd, Replay, RunDir, SlotState, conversation_id};
@@ -262,6 +263,8 @@ struct Prompter {
     /// By role, as the user named them when the run began.
     names: BTreeMap<ModelRole, String>,
     settings: SupportSettings,
+    /// How many tokens were thought before each reply, by the call's key; empty where nobody may think.
+    thoughts: BTreeMap<String, usize>,
 }
 
 /// What a model saw for one call.
@@ -269,6 +272,8 @@ struct Prompt {
     seen: Seen,
     /// As the user named it.
     model: String,
+    /// How many tokens were thought, by try; none where nothing may be.
+    thoughts: Vec<usize>,
     /// What its template made of it; none for a model without one.
     encoded: Option<Encoded>,
 }
@@ -299,6 +304,11 @@ impl Prompter {
         Ok(Self {
             workshop,
             names: dir.manifest().model_names(),
+            thoughts: if settings.customer_thinking + settings.agent_thinking > 0 {
+                dir.thoughts()?
+            } else {
+                BTreeMap::new()
+            },
             settings,
         })
     }
@@ -331,12 +341,24 @@ impl Prompter {
             .map(|seen| {
                 let role = seen.asked.role();
                 let player = self.workshop.cast.of(role);
+                let thinks = match seen.asked {
+                    Asked::Turn(role) => self.settings.thinking_tokens(role) > 0,
+                    Asked::Status => false,
+                };
+                let calls = format!("{}/{role}/{}/", conversation.id, seen.turn);
+                let thoughts = self.thoughts.range(calls.clone()..);
+                let thoughts = thoughts.take_while(|(key, _)| key.starts_with(&calls));
                 let encoded = match &player.model {
                     ChatModel::Scripted(_) => None,
                     ChatModel::Local(model) => {
+                        let thought = if thinks {
+                            Thought::Open
+                        } else {
+                            Thought::Closed
+                        };
                         let encoded = model
                             .encoder()
-                            .encode(&seen.view, seen.tail.as_deref())
+                            .encode_thought(&seen.view, seen.tail.as_deref(), thought)
                             .map_err(|error| {
                                 Failure::new(Code::Data, format!("{}: {error}", conversation.id))
                             })?;
@@ -349,6 +371,10 @@ impl Prompter {
                 };
                 Ok(Prompt {
                     model: self.names[&role].clone(),
+                    thoughts: thoughts
+                        .map(|(_, tokens)| *tokens)
+                        .filter(|_| thinks)
+                        .collect(),
                     seen,
                     encoded,
                 })
@@ -378,6 +404,9 @@ impl Prompt {
             "turn": self.seen.turn, "asked": self.asked(), "model": self.model, "messages": messages,
             "tail": self.seen.tail,
         });
+        if !self.thoughts.is_empty() {
+            value["thinking_tokens"] = self.thoughts.as_slice().into();
+        }
         if let Some(encoded) = &self.encoded {
             value["text"] = encoded.text.as_str().into();
             value["ids"] = encoded.ids.as_slice().into();
@@ -388,12 +417,16 @@ impl Prompt {
 
     fn to_text(&self) -> String {
         let bold = Style::new().bold();
-        let head = format!(
+        let mut head = format!(
             "── turn {} · {} · {}",
             self.seen.turn,
             self.asked(),
             self.model
         );
+        if !self.thoughts.is_empty() {
+            let tries: Vec<String> = self.thoughts.iter().map(ToString::to_string).collect();
+            let _ = write!(head, " · thought {} tokens", tries.join(", then "));
+        }
         if let Some(encoded) = &self.encoded {
             let ids: Vec<String> = encoded.ids.iter().map(ToString::to_string).collect();
             return format!(

@@ -12,7 +12,7 @@ use super::failure::{Code, Failure};
 use super::maker::{query_settings, support_settings};
 use super::talk::grouped;
 use super::workshop::models::by_model;
-use super::workshop::{Workshop, asked_pages, load_pages, read_settings, unasked_note};
+use super::workshop::{Workshop, asked_pages, load_pages, read_settings, thoughts, unasked_note};
 use crate::knowledge::{Pages, choose_passages, chunks};
 use crate::pipeline::{Cast, Sides, Subject, ViewTokens, read_queries};
 use crate::prompt::{Pack, PassageVar, Prompts, QueriesVars, Sample, Template};
@@ -226,7 +226,7 @@ fn measure(
         }
     }
     for (page, of) in tight_pages(&tight) {
-        impossible.push(format!("conversations of page {page}: its prompt and one exchange of full length exceed the context of {of} tokens; lower conversation.passage_tokens or the word limits"));
+        impossible.push(format!("conversations of page {page}: its prompt and one exchange of full length exceed the context of {of} tokens; lower conversation.passage_tokens, thinking or the word limits"));
     }
     let outgrown = longest.iter().find(|view| view.worst > context(view));
     if let (Some(view), true) = (outgrown, tight.is_empty()) {
@@ -235,6 +235,7 @@ fn measure(
             grouped(context(view) as u64)
         ));
     }
+    notes.extend(thoughts::unread(spec, &workshop.models));
     let seating = workshop.seating()?;
     seating.try_out()?;
     if let Err(failure) = seating.room() {
@@ -323,7 +324,7 @@ fn questions(workshop: &Workshop) -> Result<ViewFigures, Failure> {
     Ok(ViewFigures {
         name: "questions",
         model: model.identity().reference.clone(),
-        fixed: longest,
+        fixed: longest + model.thought_room(settings.thinking),
         worst: None,
         turns: None,
     })

@@ -3,6 +3,7 @@
 pub mod memory;
 pub mod models;
 mod seating;
+pub mod thoughts;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -123,6 +124,7 @@ impl Workshop {
             None => None,
         };
         let models = read(&as_typed)?;
+        thoughts::check(&spec, &models)?;
         let cast = models::cast(&models, spec.prompts.as_deref())?;
         if pages.is_empty() {
             warnings.push("there are no pages".into());

@@ -71,6 +71,25 @@ impl ChatModel {
         }
     }
 
+    /// Whether it can think before it replies.
+    #[must_use]
+    pub fn thinks(&self) -> bool {
+        match self {
+            Self::Local(model) => model.encoder().think_marks().is_some(),
+            Self::Scripted(model) => model.thinks(),
+        }
+    }
+
+    /// Tokens that a thought of at most so many takes, with what opens and closes it.
+    #[must_use]
+    pub fn thought_room(&self, thinking_tokens: usize) -> usize {
+        match self {
+            Self::Local(model) => model.thought_room(thinking_tokens),
+            Self::Scripted(model) if model.thinks() => thinking_tokens,
+            Self::Scripted(_) => 0,
+        }
+    }
+
     /// Waits for room and reserves it. `worst_case_tokens` has one entry per view the session will hold.
     ///
     /// # Errors
@@ -113,6 +132,16 @@ impl ChatModel {
             }
             _ => false,
         }
+    }
+
+    /// Whether both see a view alike: one model, and the same variables of its template.
+    #[must_use]
+    pub fn sees_as(&self, other: &Self) -> bool {
+        let same_kwargs = match (self, other) {
+            (Self::Local(one), Self::Local(other)) => one.kwargs() == other.kwargs(),
+            _ => true,
+        };
+        same_kwargs && self.is(other)
     }
 
     /// One reply to a view.

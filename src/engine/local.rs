@@ -1,5 +1,6 @@
 //! A chat model computed here: template and tokenizer around an engine.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
@@ -19,6 +20,8 @@ pub struct LocalModel {
     /// The model's own sampling, under the user's.
     sampling: Sampling,
     encoder: Arc<Encoder>,
+    /// What the template gets beside the conversation.
+    kwargs: BTreeMap<String, Value>,
     /// Tokens that the template puts around the shortest view.
     frame_tokens: usize,
     seat: Arc<Seat>,
@@ -132,9 +135,7 @@ impl LocalModel {
         let template = parts.template.take().expect("read with a template");
         let encoder = Encoder::new(template, Arc::clone(&parts.tokenizer))?;
         let end = encoder.end_ids(&parts.config, parts.generation.as_ref());
-        let mut shortest = View::with_system("");
-        shortest.push(ChatRole::User, "", Vec::new());
-        let frame_tokens = encoder.encode(&shortest, None)?.ids.len();
+        let frame_tokens = framing(&encoder, Thought::Closed)?;
         let manifest = &parts.manifest;
         let unknown = || "UNKNOWN".to_owned();
         let numerics = options.numerics(manifest);
@@ -166,6 +167,7 @@ impl LocalModel {
             identity,
             sampling: own_sampling(seat.parts.generation.as_ref(), seat.parts.manifest.sampling),
             encoder: Arc::new(encoder),
+            kwargs: BTreeMap::new(),
             frame_tokens,
             seat: Arc::new(seat),
         })
@@ -212,9 +214,38 @@ impl LocalModel {
             },
             sampling: self.sampling,
             encoder: Arc::clone(&self.encoder),
+            kwargs: self.kwargs.clone(),
             frame_tokens: self.frame_tokens,
             seat: Arc::clone(&self.seat),
         }
+    }
+
+    /// The same files behind a template with these variables: one engine.
+    ///
+    /// # Errors
+    /// When the template does not render with them, or ends turns with what the engine does not end replies at.
+    pub fn with_kwargs(&self, kwargs: &BTreeMap<String, Value>) -> Result<Self, ModelError> {
+        let encoder = self.encoder.with_kwargs(kwargs)?;
+        if let Some(end) = encoder.turn_end().filter(|id| !self.seat.end.contains(id)) {
+            let name = encoder.tokenizer().name(end).unwrap_or_default();
+            return Err(ModelError::Start(format!(
+                "its chat template then ends turns with {name:?}, at which replies do not end"
+            )));
+        }
+        Ok(Self {
+            identity: self.identity.clone(),
+            sampling: self.sampling,
+            frame_tokens: framing(&encoder, Thought::Closed)?,
+            encoder: Arc::new(encoder),
+            kwargs: kwargs.clone(),
+            seat: Arc::clone(&self.seat),
+        })
+    }
+
+    /// What the template gets beside the conversation.
+    #[must_use]
+    pub fn kwargs(&self) -> &BTreeMap<String, Value> {
+        &self.kwargs
     }
 
     /// Whether both are one engine.
@@ -289,10 +320,27 @@ impl LocalModel {
         Engine::pool_for(&self.framed(worst_case_tokens))
     }
 
+    /// Tokens that the template puts around the shortest view.
+    #[must_use]
+    pub fn frame_tokens(&self) -> usize {
+        self.frame_tokens
+    }
+
     /// Views with what the template puts around them.
     fn framed(&self, worst_case_tokens: &[usize]) -> Vec<usize> {
         let framed = |tokens: &usize| (tokens + self.frame_tokens).min(self.context_tokens());
         worst_case_tokens.iter().map(framed).collect()
+    }
+
+    /// Tokens that a thought of at most so many takes, with what opens and closes it.
+    #[must_use]
+    pub fn thought_room(&self, thinking_tokens: usize) -> usize {
+        if thinking_tokens == 0 || self.encoder.think_marks().is_none() {
+            return 0;
+        }
+        let opening = framing(&self.encoder, Thought::Open).unwrap_or_default();
+        let closing = self.encoder.closing(false).map_or(0, |ids| ids.len());
+        thinking_tokens + opening.saturating_sub(self.frame_tokens) + closing
     }
 
     /// Threads that compute.
@@ -408,6 +456,8 @@ impl LocalModel {
             })
         };
         let mut thinking_tokens = 0;
+        // No later prompt has the thought: it would only take the room of the next one.
+        let keep = marks.map(|_| prompt.len());
         if let Some([_, close]) = marks {
             let closing = self.encoder.closing(false).map_err(template)?.len();
             fits(&prompt, ask.thinking_tokens + closing + ask.max_new_tokens)?;
@@ -418,6 +468,7 @@ impl LocalModel {
                 grammar: None,
                 stop: vec![close.clone()],
                 draw: ask.draw.child("thinking"),
+                keep: None,
             };
             let thought = self.seat.engine()?.generate(session, request).await?;
             thinking_tokens = thought.tokens.len();
@@ -434,6 +485,7 @@ impl LocalModel {
             grammar: ask.grammar,
             stop: ask.stop.to_vec(),
             draw: ask.draw,
+            keep,
         };
         let completion = self.seat.engine()?.generate(session, request).await?;
         Ok(Completion {
@@ -491,6 +543,13 @@ impl LocalModel {
 )]
 fn template(error: crate::model::EncodeError) -> ChatError {
     ChatError::Template(error.to_string())
+}
+
+/// Tokens of the prompt for the shortest view.
+fn framing(encoder: &Encoder, thought: Thought) -> Result<usize, ModelError> {
+    let mut shortest = View::with_system("");
+    shortest.push(ChatRole::User, "", Vec::new());
+    Ok(encoder.encode_thought(&shortest, None, thought)?.ids.len())
 }
 
 /// A model's own sampling: its manifest's over its `generation_config.json`.

@@ -244,8 +244,9 @@ impl Memory {
         }
     }
 
-    /// Holds a prefix for a session, in place of the one it continues: the one with the longest common start if that is at
-    /// least half of it, else the oldest once every view has one.
+    /// Holds a prefix for a session, in place of the one that it is the beginning of (what followed was a thought), or of the
+    /// one it continues: the one with the longest common start if that is at least half of it, else the oldest once every view
+    /// has one.
     fn hold(&mut self, id: SessionId, tokens: &[TokenId], pages: Vec<PageId>) {
         let Some(session) = self.sessions.get_mut(&id) else {
             return;
@@ -253,7 +254,9 @@ impl Memory {
         for &page in &pages {
             self.pool.retain(page);
         }
-        let continued = session.continued_by(tokens).map(|(i, _)| i);
+        let begun = |held: &Held| held.tokens.starts_with(tokens);
+        let begun = session.held.iter().position(begun);
+        let continued = begun.or_else(|| session.continued_by(tokens).map(|(i, _)| i));
         let replaced = continued.or((session.held.len() >= session.views).then_some(0));
         if let Some(i) = replaced {
             for page in session.held.remove(i).pages {
@@ -280,17 +283,45 @@ mod tests {
 
     #[test]
     fn the_smallest_pool_for_a_session_holds_it() {
-        let spec = ModelSpec::from_config(
-            r#"{"architectures":["LlamaForCausalLM"],"vocab_size":8,"hidden_size":8,"intermediate_size":8,
-            "num_hidden_layers":1,"num_attention_heads":1,"num_key_value_heads":1,"hidden_act":"silu",
-            "max_position_embeddings":64,"rms_norm_eps":1e-5,"rope_theta":10000.0}"#,
-        )
-        .unwrap();
+        let spec = tiny();
         let reservable =
             |pages| Memory::new(KvPool::new(&spec, pages, KvType::F16), true).reservable();
         for pages in (1..200).chain([447, 448, 449, 600, 4000]) {
             let pool = Memory::pool_for(pages);
             assert!(reservable(pool) >= pages, "{pages} in {pool}");
         }
+    }
+
+    /// A thought that is longer than its prompt does not stay beside it.
+    #[test]
+    fn what_is_held_of_a_thought_goes_with_it() {
+        let mut memory = Memory::new(KvPool::new(&tiny(), 40, KvType::F16), true);
+        let id = SessionId(1);
+        memory.open(id, 30, 2);
+        let mut hold = |tokens: usize| {
+            let pages: Vec<PageId> = (0..pages_for(tokens))
+                .map(|_| memory.pool.take().unwrap())
+                .collect();
+            memory.hold(id, &vec![3; tokens], pages.clone());
+            for page in pages {
+                memory.pool.release(page);
+            }
+            (memory.sessions[&id].held.len(), memory.used())
+        };
+        let (prompt, thought) = (2 * PAGE_TOKENS, 9 * PAGE_TOKENS);
+        assert_eq!(hold(prompt + thought), (1, 11));
+        assert_eq!(hold(prompt), (1, 2));
+        // The next turn thinks again.
+        assert_eq!(hold(prompt + 1 + thought), (1, 12));
+        assert_eq!(hold(prompt + 1), (1, 3));
+    }
+
+    fn tiny() -> ModelSpec {
+        ModelSpec::from_config(
+            r#"{"architectures":["LlamaForCausalLM"],"vocab_size":8,"hidden_size":8,"intermediate_size":8,
+            "num_hidden_layers":1,"num_attention_heads":1,"num_key_value_heads":1,"hidden_act":"silu",
+            "max_position_embeddings":64,"rms_norm_eps":1e-5,"rope_theta":10000.0}"#,
+        )
+        .unwrap()
     }
 }

@@ -107,6 +107,8 @@ pub struct GenerateRequest {
     pub stop: Vec<String>,
     /// Where its random numbers come from: position `i` of this stream draws new token `i`.
     pub draw: Stream,
+    /// How many of its first tokens a later prompt may begin with; all of prompt and reply when not given.
+    pub keep: Option<usize>,
 }
 
 /// How a reply ended.

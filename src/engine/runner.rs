@@ -182,6 +182,7 @@ impl ModelRunner {
             }
             Work::Generate(generation) if part.logits > 0 => {
                 let (prompt, reused) = (generation.request.prompt.len(), sequence.reused);
+                let kept = generation.request.keep;
                 let tokens = &mut sequence.tokens;
                 match self.draw(generation, tokens, logits, vocabulary, drawable, masks) {
                     Ok(None) => None,
@@ -196,7 +197,7 @@ impl ModelRunner {
                             reused_tokens: reused,
                         };
                         Some(End::Done {
-                            keep: prompt + new,
+                            keep: kept.unwrap_or(usize::MAX).min(prompt + new),
                             completion: Some(completion),
                         })
                     }

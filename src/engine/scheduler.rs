@@ -218,6 +218,7 @@ mod tests {
             grammar: None,
             stop: Vec::new(),
             draw: Stream::root(0),
+            keep: None,
         };
         let (reply, _) = tokio::sync::oneshot::channel();
         Sequence {

@@ -50,10 +50,11 @@ impl Cast {
         &self.of(role).model
     }
 
-    /// Whether another model than the customer's decides for it: it then has a view of its own.
+    /// Whether another model than the customer's decides for it, or the same that sees views otherwise: it then has a view of
+    /// its own.
     #[must_use]
     pub fn decides_apart(&self) -> bool {
-        !self.status.model.is(&self.customer.model)
+        !self.status.model.sees_as(&self.customer.model)
     }
 
     /// The views of a conversation by who reads them.

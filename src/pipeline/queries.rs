@@ -199,8 +199,13 @@ async fn put(
     let model = &player.model;
     let (system, user) = prompt(player, settings, page, part, count)?;
     let prompt_tokens = prompt_tokens(model, &system, &user);
+    let thought = model.thought_room(settings.thinking);
     let max_new_tokens = reply_tokens(count)
-        .min(model.context_tokens().saturating_sub(prompt_tokens))
+        .min(
+            model
+                .context_tokens()
+                .saturating_sub(prompt_tokens + thought),
+        )
         .max(1);
     let mut view = View::with_system(system);
     view.push(ChatRole::User, user, Vec::new());
@@ -208,14 +213,14 @@ async fn put(
         .caller
         .open(
             &call.key,
-            &[(ModelRole::Queries, prompt_tokens + max_new_tokens)],
+            &[(ModelRole::Queries, prompt_tokens + thought + max_new_tokens)],
         )
         .await?;
     let ask = Ask {
         view: &view,
         tail: None,
         max_new_tokens,
-        thinking_tokens: 0,
+        thinking_tokens: settings.thinking,
         sampling: settings.sampling,
         grammar: call.grammar,
         stop: &[],
@@ -253,7 +258,7 @@ fn reply_tokens(count: usize) -> usize {
     count * QUESTION_TOKENS + FRAME_TOKENS
 }
 
-/// The longest that a call for some of a page's `count` questions can get, prompt and reply, in tokens.
+/// The longest that a call for some of a page's `count` questions can get, prompt, thought and reply, in tokens.
 ///
 /// # Errors
 /// When the prompt does not render.
@@ -273,7 +278,8 @@ pub fn worst_case_tokens(
         let (system, user) = prompt(player, settings, page, part, share)?;
         longest = longest.max(prompt_tokens(model, &system, &user) + reply_tokens(share));
     }
-    Ok(longest.min(model.context_tokens()))
+    let thought = model.thought_room(settings.thinking);
+    Ok((longest + thought).min(model.context_tokens()))
 }
 
 #[derive(Deserialize)]

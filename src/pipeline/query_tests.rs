@@ -17,6 +17,7 @@ fn query_context(model: &str, log: Arc<Memory>) -> QueryContext {
             brand: "Larkmoor".into(),
             language: "English".into(),
             sampling: Sampling::default(),
+            thinking: 0,
             passage_tokens: 60,
         }),
         root: Stream::root(7),

@@ -28,6 +28,9 @@ pub struct SupportSettings {
     pub agent_words: usize,
     pub customer_sampling: Sampling,
     pub agent_sampling: Sampling,
+    /// Tokens that one side may think before each reply.
+    pub customer_thinking: usize,
+    pub agent_thinking: usize,
     /// How the customer's end decision is taken from its log-probabilities.
     pub decision: DecisionRule,
     /// Tokens of the page that the agent sees.
@@ -53,6 +56,8 @@ impl Default for SupportSettings {
             agent_words: 60,
             customer_sampling: Sampling::default(),
             agent_sampling: Sampling::default(),
+            customer_thinking: 0,
+            agent_thinking: 0,
             decision: DecisionRule::Draw { temperature: 1.0 },
             passage_tokens: 170,
             typos_per_turn: 3,
@@ -90,6 +95,15 @@ impl SupportSettings {
         self.max_words(role) * TOKENS_PER_WORD + SPARE_TOKENS
     }
 
+    /// Tokens that one side may think before each reply.
+    #[must_use]
+    pub fn thinking_tokens(&self, role: Role) -> usize {
+        match role {
+            Role::Customer => self.customer_thinking,
+            Role::Agent => self.agent_thinking,
+        }
+    }
+
     /// How one side's words are drawn.
     #[must_use]
     pub fn sampling(&self, role: Role) -> Sampling {
@@ -106,6 +120,8 @@ pub struct QuerySettings {
     pub brand: String,
     pub language: String,
     pub sampling: Sampling,
+    /// Tokens that the model may think before each list.
+    pub thinking: usize,
     /// Tokens of the page that one call sees.
     pub passage_tokens: usize,
 }

@@ -133,7 +133,7 @@ impl Sides {
     pub fn views(&self, settings: &SupportSettings, cast: &Cast, style: Style) -> Vec<ViewTokens> {
         let exchanges = settings.max_turns.div_ceil(2);
         let tokens = |&reader: &ModelRole| {
-            let fixed = self.fixed_tokens(cast, reader);
+            let fixed = self.fixed_tokens(settings, cast, reader);
             let exchange = self.exchange_tokens(settings, cast, reader, style);
             ViewTokens {
                 reader,
@@ -145,8 +145,8 @@ impl Sides {
         cast.readers().iter().map(tokens).collect()
     }
 
-    /// Tokens that a view has beside the turns.
-    fn fixed_tokens(&self, cast: &Cast, reader: ModelRole) -> usize {
+    /// Tokens that a view has beside the turns: the thought before a reply is gone when the next one is asked for.
+    fn fixed_tokens(&self, settings: &SupportSettings, cast: &Cast, reader: ModelRole) -> usize {
         let model = cast.model(reader);
         let system = match reader {
             ModelRole::Agent => &self.agent.system,
@@ -155,7 +155,12 @@ impl Sides {
         };
         let aside =
             model.count_tokens(&self.status) + model.count_tokens(OPENER) + 2 * MESSAGE_TOKENS;
-        model.count_tokens(system) + MESSAGE_TOKENS + aside
+        let thought = match reader {
+            ModelRole::Customer => settings.customer_thinking,
+            ModelRole::Agent => settings.agent_thinking,
+            ModelRole::Status | ModelRole::Queries => 0,
+        };
+        model.count_tokens(system) + MESSAGE_TOKENS + aside + model.thought_room(thought)
     }
 
     /// The longest a turn of both sides can get, in tokens of who reads them.
@@ -190,7 +195,7 @@ impl Sides {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ViewTokens {
     pub reader: ModelRole,
-    /// Without any turn.
+    /// Without any turn, with the longest thought.
     pub fixed: usize,
     /// Of a turn of both sides at most.
     pub exchange: usize,

@@ -268,7 +268,7 @@ impl<'a> Talk<'a> {
             view: &view,
             tail: None,
             max_new_tokens: settings.reply_tokens(speaker),
-            thinking_tokens: 0,
+            thinking_tokens: settings.thinking_tokens(speaker),
             sampling: settings.sampling(speaker),
             grammar: None,
             stop: &settings.stop,

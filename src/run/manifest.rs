@@ -216,13 +216,22 @@ impl Manifest {
             };
             changed.extend(diff_keys(&keys(self), &keys(newer)));
         }
-        for end in ["", PROFILE] {
-            let of = |role: &ModelRole| format!("model.{role}{end}");
-            let speakers = roles_of(Stage::Conversations);
+        for (table, end, word) in [
+            ("model", "", "model"),
+            ("model", PROFILE, "model.profile"),
+            ("models", ".thinking", "thinking"),
+            ("models", ".chat_template_kwargs", "chat_template_kwargs"),
+        ] {
+            let of = |role: &ModelRole| format!("{table}.{role}{end}");
+            let mut speakers = roles_of(Stage::Conversations).to_vec();
+            if word == "thinking" {
+                // Who decides says nothing.
+                speakers.retain(|role| *role != ModelRole::Status);
+            }
             if speakers.iter().all(|role| changed.contains(&of(role))) {
                 // All of them are one word.
                 changed.retain(|key| !ModelRole::ALL.iter().any(|role| *key == of(role)));
-                changed.push(format!("model{end}"));
+                changed.push(word.to_owned());
             }
         }
         // It only says that something of the queries changed, and that is named itself.

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use super::lock::{Holder, LockError, RunLock};
 use super::manifest::{Manifest, PROGRAM, RUN_FILE, RUN_FORMAT, manifests_in};
 use super::replay::{Replay, SlotState, as_conversation};
 use crate::fsio;
+use crate::pipeline::CallOutcome;
 use crate::record::{Conversation, Provenance};
 use crate::settings::Stage;
 
@@ -211,6 +213,25 @@ impl RunDir {
                 .map(as_conversation)
                 .transpose()
         }))
+    }
+
+    /// How many tokens were thought before each reply of a conversation, by the key of its call.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn thoughts(&self) -> Result<BTreeMap<String, usize>, RunError> {
+        let mut thoughts = BTreeMap::new();
+        read_journal(&self.journal_path(), |_, entry| {
+            if let Entry::Call {
+                key,
+                outcome: CallOutcome::Reply(reply),
+            } = entry
+                && key.starts_with("c/")
+            {
+                thoughts.entry(key).or_insert(reply.thinking_tokens);
+            }
+        })?;
+        Ok(thoughts)
     }
 
     /// A finished conversation, kept or turned down. `None` when there is none, or the attempt did not become one.

@@ -2,11 +2,14 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use super::keys::nearest;
 use super::layers::Layered;
+use super::models::RESERVED;
 use super::resolve::default_shares;
 use super::spec::{Auto, PagesDir, SHIPPED};
-use super::{Origin, SettingsError, ShareName, Shares};
+use super::{Origin, SettingsError, ShareName, Shares, TemplateKwargs};
 
 /// Decides values, one at a time; its nouns are in `resolve`.
 pub(super) struct Decide<'a> {
@@ -55,6 +58,34 @@ impl Decide<'_> {
         }
         Shares::new(entries)
             .map_err(|_| self.refuse(path, "empty", "at least one name with a share"))
+    }
+
+    /// The variables of a chat template.
+    pub(super) fn kwargs(
+        &self,
+        path: &str,
+        given: Option<&toml::Table>,
+    ) -> Result<Option<TemplateKwargs>, SettingsError> {
+        let Some(given) = given else {
+            return Ok(None);
+        };
+        let mut kwargs = TemplateKwargs::new();
+        for (name, value) in given {
+            let entry = format!("{path}.{name}");
+            let refuse = |found: &str, expected: &str, hint: Option<String>| {
+                let at = self.layered.origin(&entry);
+                SettingsError::value(at, &entry, found.to_owned(), expected, hint)
+            };
+            if RESERVED.contains(&name.as_str()) {
+                let expected = "a variable of the template's own, like enable_thinking";
+                let hint = "colloquy fills it itself; leave it out".to_owned();
+                return Err(refuse("a reserved variable", expected, Some(hint)));
+            }
+            let expected = "a text, a finite number, true, false, or a list or table of these";
+            let value = json(value).map_err(|found| refuse(&found, expected, None))?;
+            kwargs.insert(name.clone(), value);
+        }
+        Ok(Some(kwargs))
     }
 
     pub(super) fn named<T: Copy>(
@@ -281,4 +312,21 @@ fn bytes(text: &str) -> Option<u64> {
 fn decimal(number: &str, unit: f64) -> Option<u64> {
     let value = number.parse::<f64>().ok()? * unit;
     (value.is_finite() && (0.0..1e18).contains(&value)).then_some(value as u64)
+}
+
+/// A value as templates take it, or what it is that they cannot take.
+fn json(value: &toml::Value) -> Result<Value, String> {
+    Ok(match value {
+        toml::Value::String(text) => text.as_str().into(),
+        toml::Value::Integer(number) => (*number).into(),
+        toml::Value::Boolean(switch) => (*switch).into(),
+        toml::Value::Float(number) if number.is_finite() => (*number).into(),
+        toml::Value::Float(number) => return Err(number.to_string()),
+        toml::Value::Datetime(moment) => moment.to_string().into(),
+        toml::Value::Array(items) => items.iter().map(json).collect::<Result<_, _>>()?,
+        toml::Value::Table(entries) => {
+            let entry = |(name, value): (&String, &_)| Ok((name.clone(), json(value)?));
+            entries.iter().map(entry).collect::<Result<_, String>>()?
+        }
+    })
 }

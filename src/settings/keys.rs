@@ -15,6 +15,8 @@ pub enum Kind {
     Texts,
     /// A table of names with shares.
     Shares,
+    /// A table of names with values of any kind.
+    Values,
     /// A whole number, or a text like `auto`.
     Amount,
     /// A size in bytes: a whole number, or a text like `12 GiB` or `auto`.
@@ -32,6 +34,7 @@ impl Kind {
             Self::Switch => "true or false",
             Self::Texts => "a list of texts",
             Self::Shares => "a table of shares, like { first = 0.7, second = 0.3 }",
+            Self::Values => "a table of names and values, like { enable_thinking = false }",
             Self::Amount => "a whole number or \"auto\"",
             Self::Size => "a size like \"12 GiB\", a number of bytes, or \"auto\"",
         }
@@ -52,6 +55,7 @@ impl Kind {
             Self::Shares => value
                 .as_table()
                 .is_some_and(|table| table.values().all(number)),
+            Self::Values => value.is_table(),
             Self::Amount | Self::Size => whole(value) || value.is_str(),
         }
     }
@@ -66,6 +70,8 @@ pub enum Part {
     Conversations,
     /// Both stages read it.
     Both,
+    /// The replies of roles. Each stage has what is decided for its own roles as `models.<role>.<key>`.
+    Roles,
     /// How the run is carried out, not what it makes. Where such a key names content (a folder, a file, a model), the hash of
     /// the content is in the fingerprint instead.
     Operational,
@@ -79,7 +85,7 @@ impl Part {
             Self::Queries => stage == Stage::Queries,
             Self::Conversations => stage == Stage::Conversations,
             Self::Both => true,
-            Self::Operational => false,
+            Self::Roles | Self::Operational => false,
         }
     }
 }
@@ -136,18 +142,43 @@ const KEYS: &[Key] = &[
     // Their effect is in the numeric profile, which is part of the model's identity.
     key("quant", Kind::Text, Part::Operational),
     key("kv_dtype", Kind::Text, Part::Operational),
+    key("thinking", Kind::Whole, Part::Roles),
+    key("chat_template_kwargs", Kind::Values, Part::Roles),
     key("models.queries.ref", Kind::Text, Part::Operational),
     key("models.queries.quant", Kind::Text, Part::Operational),
     key("models.queries.kv_dtype", Kind::Text, Part::Operational),
+    key("models.queries.thinking", Kind::Whole, Part::Roles),
+    key(
+        "models.queries.chat_template_kwargs",
+        Kind::Values,
+        Part::Roles,
+    ),
     key("models.customer.ref", Kind::Text, Part::Operational),
     key("models.customer.quant", Kind::Text, Part::Operational),
     key("models.customer.kv_dtype", Kind::Text, Part::Operational),
+    key("models.customer.thinking", Kind::Whole, Part::Roles),
+    key(
+        "models.customer.chat_template_kwargs",
+        Kind::Values,
+        Part::Roles,
+    ),
     key("models.agent.ref", Kind::Text, Part::Operational),
     key("models.agent.quant", Kind::Text, Part::Operational),
     key("models.agent.kv_dtype", Kind::Text, Part::Operational),
+    key("models.agent.thinking", Kind::Whole, Part::Roles),
+    key(
+        "models.agent.chat_template_kwargs",
+        Kind::Values,
+        Part::Roles,
+    ),
     key("models.status.ref", Kind::Text, Part::Operational),
     key("models.status.quant", Kind::Text, Part::Operational),
     key("models.status.kv_dtype", Kind::Text, Part::Operational),
+    key(
+        "models.status.chat_template_kwargs",
+        Kind::Values,
+        Part::Roles,
+    ),
     key("pages.dir", Kind::Text, Part::Operational),
     key("pages.include", Kind::Texts, Part::Operational),
     key("pages.exclude", Kind::Texts, Part::Operational),

@@ -341,11 +341,16 @@ fn read_set(argument: &str) -> Result<(String, Value, Origin), SettingsError> {
     let role = path.strip_prefix("models.").and_then(ModelRole::named);
     let spelt_out = role.map(|role| format!("models.{role}.ref"));
     let path = spelt_out.as_deref().unwrap_or(path);
-    // `customer.tone.angry=0.2` adds an entry to a table of shares.
-    let shares = path.rsplit_once('.').filter(|(outer, name)| {
-        keys::find(outer).is_some_and(|key| key.kind == Kind::Shares) && !name.is_empty()
+    // `customer.tone.angry=0.2` adds an entry to a table.
+    let entry = path.rsplit_once('.').filter(|(outer, name)| {
+        let table = keys::find(outer).map(|key| key.kind);
+        matches!(table, Some(Kind::Shares | Kind::Values)) && !name.is_empty()
     });
-    let kind = match (keys::find(path), shares) {
+    if entry.is_some_and(|(outer, _)| keys::find(outer).is_some_and(|key| key.kind == Kind::Values))
+    {
+        return Ok((path.to_owned(), value_of(text), origin));
+    }
+    let kind = match (keys::find(path), entry) {
         (Some(key), _) => key.kind,
         (None, Some(_)) => Kind::Number,
         (None, None) => {

@@ -27,7 +27,7 @@ pub use env::Environment;
 pub use error::{BadValue, SettingsError, UnknownKey};
 pub use keys::{Key, Keys, Kind, Part, Stage, diff_keys, known_keys};
 pub use layers::Overrides;
-pub use models::{ModelChoice, ModelRules, RoleModel};
+pub use models::{ModelChoice, ModelRules, RoleModel, TemplateKwargs};
 pub use origin::Origin;
 pub use recipe::RecipeFile;
 pub use resolve::{ResolvedKey, Settings, check_limit, resolve};

@@ -157,3 +157,166 @@ fn a_role_s_model_is_no_content_key() {
     let given = settings(TWO, &[], &["queries.from=q.jsonl"], None).spec;
     assert_eq!(given.roles().collect::<Vec<_>>(), &ModelRole::ALL[1..]);
 }
+
+const THINKS: &str = "model = 'a'\nthinking = 60\nchat_template_kwargs = { enable_thinking = false, mode = 'x' }\n[models]\n\
+                      agent = { thinking = 200, chat_template_kwargs = { reasoning_effort = 'low', depth = [1, 2.5] } }\n\
+                      customer.chat_template_kwargs = {}\nqueries.thinking = 0\n";
+
+#[test]
+fn a_role_thinks_and_has_variables_of_its_own() {
+    let spec = |set: &[&str]| settings(THINKS, &[], set, None).spec;
+    let thinking = |spec: &RunSpec| [0, 1, 2, 3].map(|i| spec.thinking_of(ModelRole::ALL[i]));
+    let one = spec(&[]);
+    assert_eq!(thinking(&one), [0, 60, 200, 0]);
+    let names = |spec: &RunSpec, role| -> Vec<String> {
+        spec.kwargs_of(role).keys().map(String::clone).collect()
+    };
+    assert_eq!(names(&one, ModelRole::Queries), ["enable_thinking", "mode"]);
+    assert_eq!(names(&one, ModelRole::Agent), ["depth", "reasoning_effort"]);
+    assert_eq!(
+        one.kwargs_of(ModelRole::Agent)["depth"],
+        serde_json::json!([1, 2.5])
+    );
+    for empty in [ModelRole::Customer, ModelRole::Status] {
+        assert!(
+            one.kwargs_of(empty).is_empty(),
+            "status follows the customer"
+        );
+    }
+    // One entry joins those of its table, a whole table replaces it.
+    let set = [
+        "models.agent.thinking=7",
+        "models.agent.chat_template_kwargs.mode=y",
+        "models.status.chat_template_kwargs={ mode = 3 }",
+        "chat_template_kwargs.enable_thinking=true",
+    ];
+    let over = settings(THINKS, &["b"], &set, None);
+    assert_eq!(thinking(&over.spec), [0, 60, 7, 0]);
+    assert_eq!(
+        names(&over.spec, ModelRole::Agent),
+        ["depth", "mode", "reasoning_effort"]
+    );
+    assert_eq!(over.spec.kwargs_of(ModelRole::Agent)["mode"], "y");
+    assert_eq!(over.spec.kwargs_of(ModelRole::Status)["mode"], 3);
+    assert_eq!(
+        over.spec.kwargs_of(ModelRole::Queries)["enable_thinking"],
+        true
+    );
+    assert_eq!(
+        over.origin("models.agent.thinking").to_string(),
+        "--set models.agent.thinking"
+    );
+    assert_eq!(over.origin("thinking").to_string(), "shop/mine.toml:2:1");
+    assert_eq!(
+        serde_json::from_str::<RunSpec>(&serde_json::to_string(&over.spec).unwrap()).unwrap(),
+        over.spec
+    );
+}
+
+#[test]
+fn thoughts_and_variables_are_content_of_the_stages_whose_roles_have_them() {
+    let keys = |text: &str, stage| {
+        settings(&format!("model = 'a'\n{text}"), &[], &[], None)
+            .spec
+            .content_keys(stage)
+    };
+    let differ = |text: &str| {
+        [Stage::Queries, Stage::Conversations]
+            .map(|stage| diff_keys(&keys("", stage), &keys(text, stage)))
+    };
+    let of = |role: &str, key: &str| format!("models.{role}.{key}");
+    assert_eq!(
+        differ("thinking = 0\nchat_template_kwargs = {}"),
+        [Vec::<String>::new(), vec![]]
+    );
+    assert_eq!(
+        differ("thinking = 9"),
+        [
+            vec![of("queries", "thinking")],
+            vec![of("agent", "thinking"), of("customer", "thinking")]
+        ]
+    );
+    assert_eq!(
+        differ("models.agent.thinking = 9"),
+        [vec![], vec![of("agent", "thinking")]]
+    );
+    assert_eq!(
+        differ("models.customer.chat_template_kwargs.x = 1"),
+        [
+            vec![],
+            vec![
+                of("customer", "chat_template_kwargs"),
+                of("status", "chat_template_kwargs")
+            ]
+        ]
+    );
+    assert_eq!(
+        differ("models.queries.chat_template_kwargs.x = 1"),
+        [vec![of("queries", "chat_template_kwargs")], vec![]]
+    );
+    // It is what is meant that counts, not how it was written.
+    assert_eq!(
+        keys("thinking = 9", Stage::Conversations),
+        keys(
+            "models.agent.thinking = 9\nmodels.customer.thinking = 9",
+            Stage::Conversations
+        )
+    );
+    let given = settings(
+        "model = 'a'\nthinking = 9\nqueries.from = 'q.jsonl'",
+        &[],
+        &[],
+        None,
+    )
+    .spec;
+    assert_eq!(given.content_keys(Stage::Queries), {
+        let none = settings("model = 'a'\nqueries.from = 'q.jsonl'", &[], &[], None).spec;
+        none.content_keys(Stage::Queries)
+    });
+}
+
+#[test]
+fn variables_that_are_not_the_user_s_and_odd_values_are_refused() {
+    let told = |text: &str, set: &[&str]| {
+        let error = try_settings(&format!("model = 'a'\n{text}"), &[], set, None).unwrap_err();
+        format!("{error} / {}", error.hint().unwrap_or_default())
+    };
+    for name in [
+        "messages",
+        "tools",
+        "add_generation_prompt",
+        "bos_token",
+        "strftime_now",
+    ] {
+        let text = told(&format!("chat_template_kwargs = {{ {name} = 1 }}"), &[]);
+        let expected = format!(
+            "mine.toml:2:26: `chat_template_kwargs.{name}` is a reserved variable; expected a variable of the template's own"
+        );
+        assert!(
+            text.contains(&expected) && text.contains("leave it out"),
+            "{text}"
+        );
+    }
+    let set = told("", &["models.agent.chat_template_kwargs.messages=[]"]);
+    assert!(
+        set.starts_with("--set models.agent.chat_template_kwargs.messages: "),
+        "{set}"
+    );
+    let endless = told("chat_template_kwargs.x = [[1, nan]]", &[]);
+    assert!(
+        endless.contains("`chat_template_kwargs.x` is NaN; expected a text, a finite number"),
+        "{endless}"
+    );
+    let shape = told("chat_template_kwargs = 'enable_thinking'", &[]);
+    assert!(
+        shape.contains("expected a table of names and values"),
+        "{shape}"
+    );
+    assert!(told("thinking = -1", &[]).contains("a whole number, 0 or more"));
+    assert!(told("thinking = 9000000", &[]).contains("0 to 1000000"));
+    assert!(
+        told("models.status.thinking = 3", &[]).contains("unknown key `models.status.thinking`")
+    );
+    assert!(told("", &["models.status.thinking=3"]).contains("unknown key"));
+    assert!(told("", &["chat_template_kwargs.a.b=3"]).contains("unknown key"));
+}

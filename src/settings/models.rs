@@ -1,9 +1,35 @@
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{KvDtype, Quant, RunSpec, Stage};
 use crate::record::ModelRole;
 
-/// `[models]`: what a recipe says of single roles' models; the rest is the run's `model`, `quant` and `kv_dtype`.
+/// Variables that a chat template gets beside the conversation, by name.
+pub type TemplateKwargs = BTreeMap<String, Value>;
+
+/// Variables that are never the user's: the conversation, what goes with it, the special tokens of the vocabulary, and the
+/// functions that every template has.
+pub(super) const RESERVED: &[&str] = &[
+    "messages",
+    "tools",
+    "documents",
+    "add_generation_prompt",
+    "continue_final_message",
+    "bos_token",
+    "eos_token",
+    "unk_token",
+    "sep_token",
+    "pad_token",
+    "cls_token",
+    "mask_token",
+    "additional_special_tokens",
+    "strftime_now",
+    "raise_exception",
+];
+
+/// `[models]`: what a recipe says of single roles' models; the rest is the run's own.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelRules {
     pub queries: RoleModel,
@@ -20,6 +46,12 @@ pub struct RoleModel {
     pub reference: Option<String>,
     pub quant: Option<Quant>,
     pub kv_dtype: Option<KvDtype>,
+    /// Tokens that it may think before each reply. `status` never replies, and has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thinking: Option<u32>,
+    /// In place of the run's, whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chat_template_kwargs: Option<TemplateKwargs>,
 }
 
 /// A model and how it is loaded, decided.
@@ -73,6 +105,25 @@ impl RunSpec {
             reference: own.reference.clone().unwrap_or(under.reference),
             quant: own.quant.unwrap_or(under.quant),
             kv_dtype: own.kv_dtype.unwrap_or(under.kv_dtype),
+        }
+    }
+
+    /// Tokens that a role may think before each reply.
+    #[must_use]
+    pub fn thinking_of(&self, role: ModelRole) -> u32 {
+        match role {
+            ModelRole::Status => 0,
+            _ => self.models.of(role).thinking.unwrap_or(self.thinking),
+        }
+    }
+
+    /// The variables of a role's chat template.
+    #[must_use]
+    pub fn kwargs_of(&self, role: ModelRole) -> &TemplateKwargs {
+        match (&self.models.of(role).chat_template_kwargs, role) {
+            (Some(own), _) => own,
+            (None, ModelRole::Status) => self.kwargs_of(ModelRole::Customer),
+            (None, _) => &self.chat_template_kwargs,
         }
     }
 

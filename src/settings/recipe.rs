@@ -14,6 +14,8 @@ pub struct RecipeFile {
     pub prompts: Option<String>,
     pub quant: Option<String>,
     pub kv_dtype: Option<String>,
+    pub thinking: Option<u64>,
+    pub chat_template_kwargs: Option<toml::Table>,
     pub models: ModelsFile,
     pub max_attempts: Option<u64>,
     pub brand: BrandFile,
@@ -44,6 +46,8 @@ pub struct RoleModelFile {
     pub reference: Option<String>,
     pub quant: Option<String>,
     pub kv_dtype: Option<String>,
+    pub thinking: Option<u64>,
+    pub chat_template_kwargs: Option<toml::Table>,
 }
 
 /// `[brand]`

@@ -101,6 +101,12 @@ pub fn resolve(
         kv_dtype: decide
             .kv_dtype("kv_dtype", file.kv_dtype.as_deref())?
             .unwrap_or_default(),
+        thinking: decide
+            .thinking("thinking", file.thinking)?
+            .unwrap_or_default(),
+        chat_template_kwargs: decide
+            .kwargs("chat_template_kwargs", file.chat_template_kwargs.as_ref())?
+            .unwrap_or_default(),
         models,
         prompts: file
             .prompts
@@ -167,6 +173,9 @@ pub fn check_limit(limit: Option<u64>) -> Result<(), SettingsError> {
     Ok(())
 }
 
+/// Far beyond what any model thinks.
+const MOST_THINKING: u32 = 1_000_000;
+
 const TONES: &[(&str, f64)] = &[("neutral", 0.5), ("cheerful", 0.25), ("annoyed", 0.25)];
 const STYLES: &[(&str, f64)] = &[
     ("plain", 0.4),
@@ -208,6 +217,12 @@ impl Decide<'_> {
             .transpose()
     }
 
+    fn thinking(&self, path: &str, given: Option<u64>) -> Result<Option<u32>, SettingsError> {
+        given
+            .map(|_| self.number(path, given, 0, 0..=MOST_THINKING))
+            .transpose()
+    }
+
     fn models(&self) -> Result<ModelRules, SettingsError> {
         let file = &self.layered.file.models;
         let of = |role: ModelRole, file: &RoleModelFile| {
@@ -219,6 +234,11 @@ impl Decide<'_> {
                     .transpose()?,
                 quant: self.quant(&path("quant"), file.quant.as_deref())?,
                 kv_dtype: self.kv_dtype(&path("kv_dtype"), file.kv_dtype.as_deref())?,
+                thinking: self.thinking(&path("thinking"), file.thinking)?,
+                chat_template_kwargs: self.kwargs(
+                    &path("chat_template_kwargs"),
+                    file.chat_template_kwargs.as_ref(),
+                )?,
             })
         };
         Ok(ModelRules {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::keys::{Keys, Stage, known_keys};
-use super::{ModelRules, Part, Shares};
+use super::{ModelRules, Part, Shares, TemplateKwargs};
 use crate::record::{Outcome, Style, Tone};
 
 /// Everything a run needs to be told, decided. Its fields are the recipe's keys.
@@ -23,6 +23,11 @@ pub struct RunSpec {
     pub prompts: Option<PathBuf>,
     pub quant: Quant,
     pub kv_dtype: KvDtype,
+    /// Tokens that a model may think before each reply.
+    #[serde(default)]
+    pub thinking: u32,
+    #[serde(default)]
+    pub chat_template_kwargs: TemplateKwargs,
     /// What single roles have of their own.
     #[serde(default)]
     pub models: ModelRules,
@@ -340,7 +345,22 @@ impl RunSpec {
     /// here; the run adds its hashes.
     #[must_use]
     pub fn content_keys(&self, stage: Stage) -> Keys {
-        self.keys(|part| part.shapes(stage))
+        let mut keys = self.keys(|part| part.shapes(stage));
+        for role in self.roles_of(stage) {
+            // What is left at its default is no key: the run is the one that it was before there were these.
+            let thinking = self.thinking_of(*role);
+            if thinking > 0 {
+                keys.insert(format!("models.{role}.thinking"), thinking.into());
+            }
+            let kwargs = self.kwargs_of(*role);
+            if !kwargs.is_empty() {
+                keys.insert(
+                    format!("models.{role}.chat_template_kwargs"),
+                    serde_json::json!(kwargs),
+                );
+            }
+        }
+        keys
     }
 
     /// The keys that change how a run is carried out, not what it makes.

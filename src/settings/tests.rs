@@ -131,6 +131,7 @@ fn every_key_is_read_and_has_a_place_in_the_spec() {
             Kind::Shares if key.path == "customer.style" => "{ formal = 3 }",
             Kind::Shares if key.path == "customer.tone" => "{ angry = 3 }",
             Kind::Shares => "{ kettle = 3 }",
+            Kind::Values => "{ mode = 'short' }",
         };
         let value = if key.path == "conversation.min_turns" {
             "3"
@@ -152,6 +153,10 @@ fn every_key_is_read_and_has_a_place_in_the_spec() {
             .map(|(a, _)| a.path)
             .collect();
         assert_eq!(changed, [key.path]);
+        if key.part == Part::Roles {
+            // Stages have what is decided for their roles, not what was written: see `model_tests`.
+            continue;
+        }
         for stage in [Stage::Queries, Stage::Conversations] {
             let differs = hash::of_value(&with.spec.content_keys(stage))
                 != hash::of_value(&without.spec.content_keys(stage));

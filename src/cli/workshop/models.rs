@@ -35,9 +35,29 @@ pub fn read_models(spec: &RunSpec) -> Result<Models, Failure> {
             read.push((choice, model.clone()));
             model
         };
-        models.insert(role, model);
+        models.insert(role, told(model, spec, role)?);
     }
     Ok(models)
+}
+
+/// A role's model with what its chat template gets in that role.
+fn told(model: ChatModel, spec: &RunSpec, role: ModelRole) -> Result<ChatModel, Failure> {
+    let kwargs = spec.kwargs_of(role);
+    let ChatModel::Local(local) = &model else {
+        return Ok(model);
+    };
+    if kwargs.is_empty() {
+        return Ok(model);
+    }
+    let told = local.with_kwargs(kwargs).map_err(|error| {
+        let text = format!(
+            "{} ({role}) cannot be given its chat_template_kwargs: {error}",
+            local.identity().reference
+        );
+        Failure::new(Code::Recipe, text)
+            .hint("its chat template says which variables it takes, and which values")
+    })?;
+    Ok(ChatModel::Local(Arc::new(told)))
 }
 
 /// A model that was read, or the same one read before under another name.

@@ -225,6 +225,17 @@ fn seats(workshop: &Workshop, views: &[ViewTokens], call: usize) -> Vec<Seat> {
             None => seats.push((Arc::clone(model), roles)),
         }
     }
+    for (seat, _) in &mut seats {
+        // The template may put more around a view in one role than in another.
+        for model in workshop.models.values() {
+            if let ChatModel::Local(model) = model
+                && model.is(seat)
+                && model.frame_tokens() > seat.frame_tokens()
+            {
+                *seat = Arc::clone(model);
+            }
+        }
+    }
     let seat = |(model, roles): (Arc<LocalModel>, Vec<ModelRole>)| {
         let asks = roles.contains(&ModelRole::Queries);
         let calls = asks.then_some(call);

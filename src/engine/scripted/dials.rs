@@ -20,6 +20,8 @@ pub struct Dials {
     pub duplicate: f64,
     /// Share of conversations whose decision is always to go on.
     pub endless: f64,
+    /// Share of replies that a thought comes before, where thoughts are let.
+    pub think: f64,
     /// Tokens a prompt and its reply may have together.
     pub context: usize,
     /// Milliseconds every call takes.
@@ -39,6 +41,7 @@ impl Default for Dials {
             error: 0.0,
             duplicate: 0.0,
             endless: 0.0,
+            think: 0.0,
             context: 4096,
             delay_ms: 0,
             full_prompts: false,
@@ -86,6 +89,7 @@ impl Dials {
         "error",
         "duplicate",
         "endless",
+        "think",
         "context",
         "delay_ms",
         "prompts",
@@ -151,6 +155,7 @@ impl Dials {
             "error" => &mut self.error,
             "duplicate" => &mut self.duplicate,
             "endless" => &mut self.endless,
+            "think" => &mut self.think,
             _ => return None,
         })
     }
@@ -196,7 +201,11 @@ impl fmt::Display for Dials {
             self.endless,
             self.context,
             if self.full_prompts { "full" } else { "compact" }
-        )
+        )?;
+        if self.think > 0.0 {
+            write!(f, ",think={}", self.think)?;
+        }
+        Ok(())
     }
 }
 

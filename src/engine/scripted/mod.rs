@@ -10,6 +10,7 @@ use dials::Defect;
 
 use super::{Ask, ChatError, ChatRole, Completion, Finish, Grammar, ModelIdentity, OPENER, View};
 use crate::hash;
+use crate::rng::Stream;
 
 /// Raised when the lines change, so that old journals are not taken for new ones.
 const SCRIPT_VERSION: u32 = 1;
@@ -66,6 +67,12 @@ impl ScriptedModel {
         self.dials.context
     }
 
+    /// Whether its replies may come after a thought.
+    #[must_use]
+    pub fn thinks(&self) -> bool {
+        self.dials.think > 0.0
+    }
+
     /// Four tokens for three words.
     #[must_use]
     pub fn count_tokens(&self, text: &str) -> usize {
@@ -77,7 +84,13 @@ impl ScriptedModel {
     /// # Errors
     /// When the view does not fit, the grammar is no JSON schema, or the `error` dial says so.
     pub async fn reply(&self, ask: Ask<'_>) -> Result<Completion, ChatError> {
-        self.check_context(ask.view, ask.tail.unwrap_or_default(), ask.max_new_tokens)?;
+        let thinking_tokens = if self.thinks() {
+            ask.thinking_tokens
+        } else {
+            0
+        };
+        let new_tokens = thinking_tokens + ask.max_new_tokens;
+        self.check_context(ask.view, ask.tail.unwrap_or_default(), new_tokens)?;
         self.take_time(ask.draw.child("pause").below(0, 4)).await;
         let defect = self
             .dials
@@ -134,7 +147,7 @@ impl ScriptedModel {
             reused_tokens: 0,
             text,
             finish,
-            thinking_tokens: 0,
+            thinking_tokens: self.thought(thinking_tokens, ask.draw.child("thinking")),
         })
     }
 
@@ -202,6 +215,15 @@ impl ScriptedModel {
             });
         }
         Ok(())
+    }
+
+    /// Tokens of the thought before a reply.
+    fn thought(&self, most: usize, draw: Stream) -> usize {
+        if most > 0 && draw.unit(0) < self.dials.think {
+            1 + draw.child("length").below(0, most)
+        } else {
+            0
+        }
     }
 
     /// Lets other conversations run in between, as a real engine does.
