@@ -387,7 +387,7 @@ fn a_thinking_run_that_is_killed_goes_on() {
     let calm = place.only_run("calm");
     let expected = place.read(&format!("{calm}/messages.jsonl"));
     let (mut kills, mut gone_on) = (0, 0);
-    for wait in (0..).map(|n| 150 + 130 * n) {
+    for wait in (0..).map(|n| 40 + 60 * n) {
         let hurt = arguments("generate", &model, &["--out", "hurt"]);
         let mut command = place.command(&hurt);
         let mut child = command
@@ -416,6 +416,7 @@ fn a_thinking_run_that_is_killed_goes_on() {
         thoughts(&place, &calm).0.len()
     );
     println!("{kills} kills, {gone_on} after a thought");
+    assert!(gone_on > 0, "no kill came after a thought");
 }
 
 /// Lines of the killed run's journal that tell of a thought.

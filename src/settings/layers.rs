@@ -38,16 +38,19 @@ pub(super) struct Layered {
 impl Layered {
     /// Where the value of a key was written.
     pub(super) fn origin(&self, path: &str) -> Origin {
-        let mut path = path;
-        loop {
-            if let Some(origin) = self.origins.get(path) {
+        let mut outer = Some(path);
+        while let Some(at) = outer {
+            if let Some(origin) = self.origins.get(at) {
                 return origin.clone();
             }
-            match path.rsplit_once('.') {
-                Some((outer, _)) => path = outer,
-                None => return Origin::Default,
-            }
+            outer = at.rsplit_once('.').map(|(outer, _)| outer);
         }
+        // A table that nobody wrote as a whole is said to be where its first entry is.
+        let inside = format!("{path}.");
+        let first = self.origins.range(inside.clone()..).next();
+        first
+            .filter(|(held, _)| held.starts_with(&inside))
+            .map_or(Origin::Default, |(_, origin)| origin.clone())
     }
 }
 

@@ -206,6 +206,9 @@ fn a_role_thinks_and_has_variables_of_its_own() {
         over.origin("models.agent.thinking").to_string(),
         "--set models.agent.thinking"
     );
+    let one = ["chat_template_kwargs.mode=y"];
+    let one = settings("model = 'a'", &[], &one, None).origin("chat_template_kwargs");
+    assert_eq!(one.to_string(), "--set chat_template_kwargs.mode");
     assert_eq!(over.origin("thinking").to_string(), "shop/mine.toml:2:1");
     assert_eq!(
         serde_json::from_str::<RunSpec>(&serde_json::to_string(&over.spec).unwrap()).unwrap(),

@@ -212,6 +212,7 @@ fn readable(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Array(items) if items.is_empty() => "none".into(),
         Value::Array(items) => items.iter().map(readable).collect::<Vec<_>>().join(", "),
+        Value::Object(entries) if entries.is_empty() => "none".into(),
         Value::Object(entries) => entries
             .iter()
             .map(|(name, share)| format!("{name} {share}"))
