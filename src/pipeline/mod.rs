@@ -4,6 +4,7 @@ mod caller;
 mod calls;
 mod cast;
 mod csv;
+pub mod hub;
 mod queries;
 mod query_file;
 #[cfg(test)]

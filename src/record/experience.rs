@@ -92,19 +92,6 @@ impl Experience {
         self.names()
             .position(|other| other.trim().to_lowercase() == name)
     }
-
-    /// The texts that say what happens, in which likeness is looked for: situation, topic, relations, starter and the
-    /// participants' memories. What describes people alone is left out: it repeats in experiences that are nothing alike.
-    pub fn story(&self) -> impl Iterator<Item = &str> {
-        let memories = self
-            .participants
-            .iter()
-            .filter_map(|individual| individual.memory.as_deref());
-        [&self.situation, &self.topic, &self.relations, &self.starter]
-            .into_iter()
-            .map(String::as_str)
-            .chain(memories)
-    }
 }
 
 #[cfg(test)]
@@ -173,20 +160,5 @@ mod tests {
         assert_eq!(experience.place_of(" mara LIND"), Some(0));
         assert_eq!(experience.place_of("Mara"), None);
         assert_eq!(experience.participants[0].first_name(), "Mara");
-    }
-
-    #[test]
-    fn the_story_has_what_happens_and_not_who_they_are() {
-        let story: Vec<_> = experience().story().map(str::to_owned).collect::<Vec<_>>();
-        assert_eq!(
-            story,
-            [
-                "the ferry is late",
-                "boats",
-                "neighbours",
-                "Well?",
-                "She ran aground in fog once."
-            ]
-        );
     }
 }
