@@ -1,7 +1,10 @@
 //! Rule engines over finished text: pure functions of text and random stream that report what they changed.
 
 mod letters;
+pub mod products;
 pub mod typos;
+pub mod verify;
+mod words;
 
 /// A text after a rule engine had its say.
 #[derive(Clone, Debug, PartialEq, Eq)]
