@@ -10,6 +10,7 @@ pub mod export;
 pub mod fsio;
 pub mod hash;
 pub mod hub;
+pub mod json;
 pub mod kernels;
 pub mod knowledge;
 pub mod model;

@@ -53,14 +53,14 @@ fn verdict(kind: GuardKind, planted: &Planted) -> Option<GuardHit> {
     check_for(
         kind,
         &Candidate {
-            speaker: planted.speaker,
+            speaker: Some(planted.speaker),
             text: &planted.text,
             truncated: planted.truncated,
             own: &own,
             other: &other,
             instructions: instructions(planted.speaker),
             own_name,
-            other_name,
+            other_names: &[other_name],
             max_words: planted.budget,
         },
     )

@@ -171,18 +171,21 @@ pub async fn measure(trial: &Trial, tell: &dyn Fn(News<'_>)) -> Result<Fitness, 
     begins(format!("{total} conversations"));
     let mut talks = JoinSet::new();
     for (slot, page) in with_pages(trial) {
+        let Some(place) = slot.support() else {
+            continue;
+        };
         let of_page = queries.get(&page.id).map_or(&[][..], Vec::as_slice);
         if of_page.is_empty() {
             let none = format!("c/{}/0: no question for page {}", slot.index, page.id);
             fitness.failed.push(none);
             continue;
         }
-        let query = query_of(trial.seed, &page.id, slot.page_use, of_page.len());
+        let query = query_of(trial.seed, &page.id, place.page_use, of_page.len());
         let assignment = Assignment {
             slot: slot.index,
             attempt: 0,
-            cell: slot.cell.clone(),
-            case: slot.case.clone(),
+            cell: place.cell.clone(),
+            case: place.case.clone(),
             query: of_page[query].clone(),
             page,
         };
@@ -205,7 +208,7 @@ pub async fn measure(trial: &Trial, tell: &dyn Fn(News<'_>)) -> Result<Fitness, 
 
 /// The trial's places with their pages.
 fn with_pages(trial: &Trial) -> impl Iterator<Item = (Slot, Arc<Page>)> {
-    let page = |slot: &Slot| trial.pages.get(&slot.cell.page).cloned();
+    let page = |slot: &Slot| trial.pages.get(&slot.support()?.cell.page).cloned();
     trial
         .slots
         .iter()

@@ -13,7 +13,7 @@ use teller::Teller;
 
 use super::args::BenchArgs;
 use super::failure::{Code, Failure};
-use super::maker::SupportMaker;
+use super::maker::RunMaker;
 use super::workshop::{Workshop, load_options, memory, read_parts};
 use crate::bench::News;
 use crate::bench::chart::{self, Bars};
@@ -349,7 +349,7 @@ fn trial(
     let ids: Vec<String> = workshop.pages.keys().cloned().collect();
     let slots = Plan::new(&workshop.spec, &ids).slots(u64::from(count));
     let (queries, support, questions_per_page) =
-        SupportMaker::new(&workshop, Arc::new(NoLog)).into_contexts();
+        RunMaker::new(&workshop, Arc::new(NoLog)).into_contexts();
     Ok(Trial {
         queries,
         support,

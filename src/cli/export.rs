@@ -9,7 +9,7 @@ use super::args::ExportArgs;
 use super::failure::{Code, Failure};
 use super::talk::grouped;
 use crate::export::{self, ExportError};
-use crate::record::{Conversation, Provenance};
+use crate::record::{Dialogue, Provenance};
 use crate::run::{Replay, RunDir, RunError, RunState};
 
 pub fn run(args: &ExportArgs) -> Result<ExitCode, Failure> {
@@ -86,7 +86,7 @@ fn records(
     replay: &Replay,
 ) -> Result<
     (
-        impl Iterator<Item = Result<Conversation, RunError>> + use<>,
+        impl Iterator<Item = Result<Dialogue, RunError>> + use<>,
         Provenance,
     ),
     RunError,

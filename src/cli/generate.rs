@@ -12,14 +12,14 @@ pub use stop::Stop;
 
 use super::args::{EngineArgs, GenerateArgs, ResumeArgs};
 use super::failure::{Code, Failure};
-use super::maker::SupportMaker;
+use super::maker::RunMaker;
 use super::talk::grouped;
 use super::workshop::models::{by_model, roles};
 use super::workshop::{Seating, Workshop, engine_room, read_settings};
 use crate::engine::{ChatModel, EngineStats, LocalModel};
 use crate::export;
 use crate::progress::Watcher;
-use crate::record::ModelRole;
+use crate::record::{Kind, ModelRole};
 use crate::run::{End, RunDir, RunWriter, Summary, nearest_run};
 use crate::settings::check_limit;
 use closing::{Session, closing};
@@ -160,7 +160,7 @@ pub fn drive(
     let concurrency = usize::try_from(workshop.spec.engine.concurrency.or(CONCURRENCY))
         .unwrap_or(usize::MAX)
         .max(1);
-    let maker = |log| SupportMaker::new(workshop, log).in_phases_of(seating);
+    let maker = |log| RunMaker::new(workshop, log).in_phases_of(seating);
     let result = runtime.block_on(crate::run::carry_out(
         writer,
         maker,
@@ -189,10 +189,18 @@ fn headline(workshop: &Workshop) -> String {
         .limit
         .filter(|&limit| limit < spec.count)
         .map_or(String::new(), |limit| format!(", {limit} now"));
+    let pages = match workshop.pages.len() {
+        0 => String::new(),
+        pages => format!(" · {pages} help pages"),
+    };
+    let what = if spec.has(Kind::Support) {
+        "conversations"
+    } else {
+        "group chats"
+    };
     format!(
-        "{} · {} help pages · {} conversations{limit} · seed {} · CPU, offline",
+        "{}{pages} · {} {what}{limit} · seed {} · CPU, offline",
         each.join(" · "),
-        workshop.pages.len(),
         grouped(spec.count),
         spec.seed
     )

@@ -7,18 +7,25 @@ use std::process::ExitCode;
 
 use super::args::InitArgs;
 use super::failure::{Code, Failure};
+use super::workshop::groups;
 use super::{recipes, shipped};
 use crate::prompt::{Pack, embedded};
-use crate::settings::starter;
+use crate::record::Kind;
+use crate::settings::{self, Embedded, Environment, Overrides, RecipeText, starter};
 
 /// Pages that show what a page looks like.
 const SAMPLES: &[&str] = &["delivery.md", "returns.md"];
 
-const README: &str = "# A dataset of support conversations
+const README_HEAD: &str = "# A dataset of conversations
 
 - `recipe.toml` says what is made; every key is explained in it. Name a chat model there (`model = …`).
-- `pages/` holds the help pages that the agent answers from. The two samples are from a made-up shop: replace them.
-- `prompts/full/` holds the prompts as the program has them, to be changed. A file that is deleted counts as unchanged.
+";
+const README_PAGES: &str = "- `pages/` holds the help pages that the agent answers from. The two samples are from a made-up shop: replace them.
+";
+const README_PEOPLE: &str = "- `seeds.jsonl` holds examples of experiences, `personas.jsonl` people in a line each: yours to change, once the recipe names
+  them (`[experiences] seeds`, `[personas] from`).
+";
+const README_TAIL: &str = "- `prompts/full/` holds the prompts as the program has them, to be changed. A file that is deleted counts as unchanged.
   They are for instruct models; the demo model keeps its own short ones, which `prompts/compact/` would replace.
 
 In this folder:
@@ -30,7 +37,7 @@ In this folder:
 ";
 
 pub fn run(args: &InitArgs) -> Result<ExitCode, Failure> {
-    recipes::find(&args.recipe)?;
+    let recipe = recipes::find(&args.recipe)?;
     let dir = &args.dir;
     let there = check(dir)?;
     let name = std::path::absolute(dir)
@@ -40,7 +47,7 @@ pub fn run(args: &InitArgs) -> Result<ExitCode, Failure> {
                 .map(|name| name.to_string_lossy().into_owned())
         })
         .unwrap_or_else(|| args.recipe.clone());
-    let files = files(&name);
+    let files = files(recipe, &name)?;
     if there {
         fill(dir, &files)?;
     } else {
@@ -80,15 +87,31 @@ fn check(dir: &Path) -> Result<bool, Failure> {
 }
 
 /// Paths below the folder, and their texts.
-fn files(name: &str) -> Vec<(PathBuf, String)> {
+fn files(recipe: &Embedded, name: &str) -> Result<Vec<(PathBuf, String)>, Failure> {
+    let text = starter(recipe, name);
+    let spec = settings::resolve(
+        &RecipeText::embedded(recipe),
+        &Overrides::default(),
+        &Environment::from_lookup(|_| None),
+    )?
+    .spec;
+    let (support, group) = (spec.has(Kind::Support), spec.has(Kind::Group));
+    let mut readme = README_HEAD.to_owned();
+    readme.push_str(if support { README_PAGES } else { "" });
+    readme.push_str(if group { README_PEOPLE } else { "" });
+    readme.push_str(README_TAIL);
     let mut files = vec![
-        (PathBuf::from("recipe.toml"), starter(name)),
-        (PathBuf::from("README.md"), README.to_owned()),
+        (PathBuf::from("recipe.toml"), text),
+        (PathBuf::from("README.md"), readme),
     ];
     // Only the pack for instruct models: prompts in the folder itself would also replace those that the demo model was
     // trained on.
     for prompt in embedded() {
-        if prompt.pack == Pack::Full {
+        let used = match prompt.template.kind() {
+            Kind::Support => support,
+            Kind::Group => group,
+        };
+        if prompt.pack == Pack::Full && used {
             let folder = Path::new("prompts").join(prompt.pack.name());
             files.push((
                 folder.join(prompt.template.file()),
@@ -97,11 +120,16 @@ fn files(name: &str) -> Vec<(PathBuf, String)> {
         }
     }
     for page in shipped::PAGES {
-        if SAMPLES.contains(&page.name) {
+        if support && SAMPLES.contains(&page.name) {
             files.push((Path::new("pages").join(page.name), page.text.to_owned()));
         }
     }
-    files
+    if group {
+        let (seeds, personas) = (groups::SEEDS, groups::PERSONAS);
+        files.push((PathBuf::from("seeds.jsonl"), seeds.to_owned()));
+        files.push((PathBuf::from("personas.jsonl"), personas.to_owned()));
+    }
+    Ok(files)
 }
 
 /// Makes a folder that is there whole or not at all.

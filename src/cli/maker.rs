@@ -1,32 +1,38 @@
 //! Where a run's plan meets the pipeline: a place of the plan becomes a conversation to hold.
 
+pub mod group;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use group::GroupMaker;
 
 use super::workshop::{Seating, Workshop};
 use crate::dialogue::DecisionRule;
 use crate::engine::{ChatError, ChatModel, Sampling};
 use crate::pipeline::{
-    Assignment, Caller, Cast, PipelineError, Player, QueryContext, QuerySettings, SupportContext,
-    SupportSettings, converse, generate_queries, passage_budget,
+    Assignment, Caller, Cast, PipelineError, Player, QueryContext, QuerySettings, RoundResult,
+    SupportContext, SupportSettings, converse, generate_queries, passage_budget,
 };
-use crate::record::{Conversation, ModelRole, Page, Query};
+use crate::record::{Dialogue, Experience, ModelRole, Page, Query};
 use crate::rng::Stream;
-use crate::run::{MakeError, Maker, SharedCallLog, Slot};
+use crate::run::{About, MakeError, Maker, SharedCallLog, Slot};
 use crate::settings::{Channel, RoleSampling, RunSpec, Stage};
 
-/// Makes questions and conversations for a run.
-pub struct SupportMaker {
+/// Makes everything that a run is made of.
+pub struct RunMaker {
     pages: BTreeMap<String, Arc<Page>>,
     given: Option<BTreeMap<String, Vec<Query>>>,
     queries: QueryContext,
     support: SupportContext,
+    /// Where there are group chats.
+    group: Option<GroupMaker>,
     spec: RunSpec,
     /// How models take turns, where they do.
     phases: Option<Seating>,
 }
 
-impl SupportMaker {
+impl RunMaker {
     pub fn new(workshop: &Workshop, log: SharedCallLog) -> Self {
         let (spec, cast) = (&workshop.spec, &workshop.cast);
         let caller = Caller::new(cast.clone(), log);
@@ -41,7 +47,9 @@ impl SupportMaker {
             }
             by_page
         });
+        let groups = workshop.groups.as_ref();
         Self {
+            group: groups.map(|inputs| GroupMaker::new(workshop, inputs, &caller)),
             pages: workshop.pages.clone(),
             given,
             queries: QueryContext {
@@ -81,7 +89,7 @@ impl SupportMaker {
     }
 }
 
-impl Maker for SupportMaker {
+impl Maker for RunMaker {
     fn in_phases(&self) -> bool {
         self.phases.is_some()
     }
@@ -105,21 +113,54 @@ impl Maker for SupportMaker {
         Ok(made.queries)
     }
 
+    fn given_experience(&self, place: u64) -> Option<Arc<Experience>> {
+        self.group.as_ref()?.given(place)
+    }
+
+    async fn experiences(&self, round: u64, places: &[u64]) -> Result<RoundResult, MakeError> {
+        match &self.group {
+            Some(group) => group.round(round, places).await,
+            None => Err(no_groups()),
+        }
+    }
+
+    fn recall_round(&self, round: &RoundResult) {
+        if let Some(group) = &self.group {
+            group.recall(round);
+        }
+    }
+
     async fn converse(
         &self,
         slot: &Slot,
         attempt: u32,
-        query: &Query,
-    ) -> Result<Conversation, MakeError> {
-        let assignment = Assignment {
-            slot: slot.index,
-            attempt,
-            cell: slot.cell.clone(),
-            case: slot.case.clone(),
-            query: query.clone(),
-            page: Arc::clone(self.page(&query.page)?),
-        };
-        converse(&self.support, assignment).await.map_err(sort_out)
+        about: About<'_>,
+    ) -> Result<Dialogue, MakeError> {
+        match (about, &self.group) {
+            (About::Query(place, query), _) => {
+                let assignment = Assignment {
+                    slot: slot.index,
+                    attempt,
+                    cell: place.cell.clone(),
+                    case: place.case.clone(),
+                    query: query.clone(),
+                    page: Arc::clone(self.page(&query.page)?),
+                };
+                let made = converse(&self.support, assignment).await;
+                made.map(Dialogue::Support).map_err(sort_out)
+            }
+            (About::Experience(experience), Some(group)) => {
+                group.chat(slot, attempt, experience).await
+            }
+            (About::Experience(_), None) => Err(no_groups()),
+        }
+    }
+}
+
+fn no_groups() -> MakeError {
+    MakeError::Failed {
+        reason: "plan".into(),
+        detail: "a group chat in a run without groups".into(),
     }
 }
 
@@ -127,6 +168,7 @@ impl Maker for SupportMaker {
 fn sort_out(error: PipelineError) -> MakeError {
     let reason = match &error {
         PipelineError::Log(_)
+        | PipelineError::Personas(_)
         | PipelineError::Chat {
             source: ChatError::Stopped(_) | ChatError::Pool { .. },
             ..

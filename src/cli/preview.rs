@@ -45,10 +45,7 @@ pub fn run(args: &PreviewArgs) -> Result<ExitCode, Failure> {
             );
             text.push('\n');
         } else {
-            let page = workshop
-                .pages
-                .get(&conversation.cell.page)
-                .map(AsRef::as_ref);
+            let page = |id: &str| workshop.pages.get(id).map(AsRef::as_ref);
             text.push_str(&talk::block(&conversation, page, talk::width()));
         }
     }

@@ -12,14 +12,16 @@ use serde_json::{Value, json};
 
 use super::args::ShowArgs;
 use super::failure::{Code, Failure};
+use super::maker::group::group_settings;
 use super::maker::support_settings;
 use super::status;
 use super::talk;
 use super::workshop::{Workshop, load_pages};
 use crate::engine::{ChatModel, Message};
 use crate::model::template::Thought;
-use crate::pipeline::{Asked, Seen, Sides, Subject, SupportSettings, seen};
-use crate::record::{Conversation, ModelRole, Page, Turn, Verdict};
+use crate::pipeline::{Asked, Members, Seen, Sides, Subject, SupportSettings, seen, seen_in_group};
+use crate::record::{Conversation, Dialogue, GroupChat, ModelRole, Page, Rejected, Verdict};
+use crate::rng::Stream;
 use crate::run::{AttemptEnd, Replay, RunDir, SlotState, conversation_id};
 
 pub fn run(args: &ShowArgs) -> Result<ExitCode, Failure> {
@@ -147,7 +149,7 @@ struct Shown {
 }
 
 impl Shown {
-    fn conversation(&self, conversation: &Conversation) -> Result<String, Failure> {
+    fn conversation(&self, conversation: &Dialogue) -> Result<String, Failure> {
         let prompts = self
             .prompts
             .as_ref()
@@ -160,7 +162,7 @@ impl Shown {
             }
             return Ok(format!("{value}\n"));
         }
-        let page = self.pages.get(&conversation.cell.page);
+        let page = |id: &str| self.pages.get(id);
         let mut text = talk::block(conversation, page, talk::width());
         if self.whole {
             text.push_str(&particulars(conversation, &self.models));
@@ -193,68 +195,131 @@ impl Shown {
 }
 
 /// What the block of a conversation leaves out.
-fn particulars(conversation: &Conversation, models: &BTreeMap<ModelRole, String>) -> String {
-    let dim = Style::new().dim();
-    let mut text = String::new();
-    let mut line = |name: &str, value: &str| {
-        let _ = writeln!(text, "  {} {value}", dim.apply_to(format!("{name:<9}")));
+fn particulars(conversation: &Dialogue, models: &BTreeMap<ModelRole, String>) -> String {
+    let mut lines = match conversation {
+        Dialogue::Support(conversation) => of_support(conversation),
+        Dialogue::Group(chat) => of_group(chat),
     };
-    let case = &conversation.case;
-    line(
-        "question",
-        &format!("{} ({})", conversation.query, conversation.query_id),
-    );
-    line(
-        "case",
-        &format!(
-            "{}, {}, order {} of {}, {}",
-            case.name, case.item, case.order_id, case.order_date, case.price
-        ),
-    );
-    let outcome = conversation
-        .outcome
-        .map_or("none", |outcome| outcome.name());
-    line(
-        "outcome",
-        &format!(
-            "{outcome} (planned {}), ended by {}",
-            conversation.cell.outcome, conversation.end_reason
-        ),
-    );
-    line("models", &status::models(models));
-    let verdict = match &conversation.verdict {
+    let verdict = match conversation.verdict() {
         Verdict::Keep => "kept".to_owned(),
         Verdict::Reject { reason, .. } => format!("rejected: {reason}"),
     };
-    line("verdict", &verdict);
-    for (place, turn) in conversation.turns.iter().enumerate() {
-        for (mark, note) in notes(turn) {
-            line(
-                &format!("turn {place}"),
-                &format!("{} {mark}: {note}", turn.speaker.name()),
-            );
+    lines.push(("models".into(), status::models(models)));
+    lines.push(("verdict".into(), verdict));
+    match conversation {
+        Dialogue::Support(conversation) => {
+            for (place, turn) in conversation.turns.iter().enumerate() {
+                let mut notes = rejections(&turn.rejected);
+                if turn.edits > 0 {
+                    notes.push(format!("mistyped: {} places", turn.edits));
+                }
+                let note = |note| {
+                    (
+                        format!("turn {place}"),
+                        format!("{} {note}", turn.speaker.name()),
+                    )
+                };
+                lines.extend(notes.into_iter().map(note));
+            }
         }
+        Dialogue::Group(chat) => {
+            for (place, turn) in chat.turns.iter().enumerate() {
+                let mut notes = rejections(&turn.rejected);
+                let moves: Vec<&str> = turn.moves.iter().map(|one| one.name()).collect();
+                if !moves.is_empty() {
+                    notes.push(format!("does: {}", moves.join(", ")));
+                }
+                let note = |note| {
+                    (
+                        format!("turn {place}"),
+                        format!("{} {note}", chat.speaker(turn)),
+                    )
+                };
+                lines.extend(notes.into_iter().map(note));
+            }
+        }
+    }
+    let dim = Style::new().dim();
+    let mut text = String::new();
+    for (name, value) in lines {
+        let _ = writeln!(text, "  {} {value}", dim.apply_to(format!("{name:<9}")));
     }
     text
 }
 
-fn notes(turn: &Turn) -> Vec<(String, String)> {
-    let mut notes: Vec<(String, String)> = turn
-        .rejected
-        .iter()
-        .map(|rejected| {
-            let kind = json!(rejected.hit.kind);
-            let kind = kind.as_str().unwrap_or_default().replace('_', " ");
-            (
-                format!("reply turned down ({kind}: {})", rejected.hit.detail),
-                format!("{:?}", rejected.text),
-            )
-        })
-        .collect();
-    if turn.edits > 0 {
-        notes.push(("mistyped".into(), format!("{} places", turn.edits)));
+fn of_support(conversation: &Conversation) -> Vec<(String, String)> {
+    let case = &conversation.case;
+    let outcome = conversation
+        .outcome
+        .map_or("none", |outcome| outcome.name());
+    vec![
+        (
+            "question".into(),
+            format!("{} ({})", conversation.query, conversation.query_id),
+        ),
+        (
+            "case".into(),
+            format!(
+                "{}, {}, order {} of {}, {}",
+                case.name, case.item, case.order_id, case.order_date, case.price
+            ),
+        ),
+        (
+            "outcome".into(),
+            format!(
+                "{outcome} (planned {}), ended by {}",
+                conversation.cell.outcome, conversation.end_reason
+            ),
+        ),
+    ]
+}
+
+fn of_group(chat: &GroupChat) -> Vec<(String, String)> {
+    let experience = &chat.experience;
+    let mut lines = vec![
+        (
+            "from".to_owned(),
+            format!(
+                "experience {}, {} from the human ones",
+                experience.id, experience.depth
+            ),
+        ),
+        ("relations".to_owned(), experience.relations.clone()),
+        ("starter".to_owned(), experience.starter.clone()),
+    ];
+    for individual in &experience.participants {
+        let mut facts: Vec<String> = Vec::new();
+        facts.extend(individual.persona.clone());
+        facts.extend(individual.age.map(|age| age.to_string()));
+        facts.extend(individual.nationality.clone());
+        facts.extend(individual.qualities.iter().cloned());
+        facts.extend(individual.speech_style.clone());
+        facts.extend(individual.work.clone());
+        facts.extend(individual.memory.clone());
+        lines.push((individual.name.clone(), facts.join(", ")));
     }
-    notes
+    lines.push((
+        "end".to_owned(),
+        format!(
+            "{} after {} of {} turns",
+            chat.end_reason,
+            chat.turns.len(),
+            chat.planned_turns
+        ),
+    ));
+    lines
+}
+
+fn rejections(rejected: &[Rejected]) -> Vec<String> {
+    let told = |rejected: &Rejected| {
+        let kind = json!(rejected.hit.kind);
+        let kind = kind.as_str().unwrap_or_default().replace('_', " ");
+        format!(
+            "reply turned down ({kind}: {}): {:?}",
+            rejected.hit.detail, rejected.text
+        )
+    };
+    rejected.iter().map(told).collect()
 }
 
 /// Rebuilds what models saw.
@@ -313,7 +378,22 @@ impl Prompter {
         })
     }
 
-    fn prompts(&self, conversation: &Conversation) -> Result<Vec<Prompt>, Failure> {
+    fn prompts(&self, conversation: &Dialogue) -> Result<Vec<Prompt>, Failure> {
+        let seen = match conversation {
+            Dialogue::Support(conversation) => self.seen(conversation)?,
+            Dialogue::Group(chat) => {
+                let (spec, cast) = (&self.workshop.spec, &self.workshop.cast);
+                let settings = group_settings(spec, cast);
+                let members = Members::render(cast, &settings, &chat.experience)?;
+                seen_in_group(chat, &members, cast, &settings, Stream::root(spec.seed))?
+            }
+        };
+        seen.into_iter()
+            .map(|seen| self.prompt(conversation.id(), seen))
+            .collect()
+    }
+
+    fn seen(&self, conversation: &Conversation) -> Result<Vec<Seen>, Failure> {
         let page = self
             .workshop
             .pages
@@ -336,60 +416,54 @@ impl Prompter {
             case: &conversation.case,
         };
         let sides = Sides::render(&self.workshop.cast, &self.settings, subject)?;
-        seen(conversation, &sides, &self.settings)
-            .into_iter()
-            .map(|seen| {
-                let role = seen.asked.role();
-                let player = self.workshop.cast.of(role);
-                let thinks = match seen.asked {
-                    Asked::Turn(role) => self.settings.thinking_tokens(role) > 0,
-                    Asked::Status => false,
+        Ok(seen(conversation, &sides, &self.settings))
+    }
+
+    fn prompt(&self, id: &str, seen: Seen) -> Result<Prompt, Failure> {
+        let role = seen.asked.role();
+        let thinks = match seen.asked {
+            Asked::Turn(role) => self.settings.thinking_tokens(role) > 0,
+            Asked::Member => self.workshop.spec.thinking_of(ModelRole::Member) > 0,
+            Asked::Status | Asked::Next => false,
+        };
+        let calls = format!("{id}/{role}/{}/", seen.turn);
+        let thoughts = self.thoughts.range(calls.clone()..);
+        let thoughts = thoughts.take_while(|(key, _)| key.starts_with(&calls));
+        let encoded = match &self.workshop.cast.of(role).model {
+            ChatModel::Scripted(_) => None,
+            ChatModel::Local(model) => {
+                let thought = if thinks {
+                    Thought::Open
+                } else {
+                    Thought::Closed
                 };
-                let calls = format!("{}/{role}/{}/", conversation.id, seen.turn);
-                let thoughts = self.thoughts.range(calls.clone()..);
-                let thoughts = thoughts.take_while(|(key, _)| key.starts_with(&calls));
-                let encoded = match &player.model {
-                    ChatModel::Scripted(_) => None,
-                    ChatModel::Local(model) => {
-                        let thought = if thinks {
-                            Thought::Open
-                        } else {
-                            Thought::Closed
-                        };
-                        let encoded = model
-                            .encoder()
-                            .encode_thought(&seen.view, seen.tail.as_deref(), thought)
-                            .map_err(|error| {
-                                Failure::new(Code::Data, format!("{}: {error}", conversation.id))
-                            })?;
-                        Some(Encoded {
-                            text: encoded.text,
-                            ids: encoded.ids,
-                            own_tokens: encoded.spliced_tokens,
-                        })
-                    }
-                };
-                Ok(Prompt {
-                    model: self.names[&role].clone(),
-                    thoughts: thoughts
-                        .map(|(_, tokens)| *tokens)
-                        .filter(|_| thinks)
-                        .collect(),
-                    seen,
-                    encoded,
+                let encoded = model
+                    .encoder()
+                    .encode_thought(&seen.view, seen.tail.as_deref(), thought)
+                    .map_err(|error| Failure::new(Code::Data, format!("{id}: {error}")))?;
+                Some(Encoded {
+                    text: encoded.text,
+                    ids: encoded.ids,
+                    own_tokens: encoded.spliced_tokens,
                 })
-            })
-            .collect()
+            }
+        };
+        Ok(Prompt {
+            model: self.names[&role].clone(),
+            thoughts: thoughts
+                .map(|(_, tokens)| *tokens)
+                .filter(|_| thinks)
+                .collect(),
+            seen,
+            encoded,
+        })
     }
 }
 
 impl Prompt {
-    /// Who was asked: `customer`, `agent`, or `status` for the customer's decision.
+    /// Which role was asked.
     fn asked(&self) -> &'static str {
-        match self.seen.asked {
-            Asked::Turn(role) => role.name(),
-            Asked::Status => "status",
-        }
+        self.seen.asked.role().name()
     }
 
     fn to_json(&self) -> Value {

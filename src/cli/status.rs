@@ -12,7 +12,7 @@ use super::args::RunArgs;
 use super::failure::Failure;
 use super::talk::grouped;
 use super::workshop::models::roles;
-use crate::record::{Cell, ModelRole};
+use crate::record::ModelRole;
 use crate::run::{RunDir, RunState, Status};
 
 /// Places without a conversation that the text names; `--json` names them all.
@@ -94,7 +94,7 @@ fn text(status: &Status, run: &Path) -> String {
                 text,
                 "  {:>5}  {}: {}",
                 shortfall.slot,
-                cell(&shortfall.cell),
+                shortfall.task,
                 shortfall.reasons.join(", ")
             );
         }
@@ -127,14 +127,6 @@ pub fn models(models: &BTreeMap<ModelRole, String>) -> String {
         .map(|(name, held)| format!("{name} ({})", roles(held)))
         .collect();
     each.join(" · ")
-}
-
-/// What a place of the plan asks for, in a line.
-fn cell(cell: &Cell) -> String {
-    format!(
-        "{} · {} · {} · {} › {}",
-        cell.tone, cell.style, cell.product, cell.page, cell.outcome
-    )
 }
 
 fn next(status: &Status, run: &Path) -> String {

@@ -4,10 +4,83 @@ use std::fmt::Write;
 
 use console::Style;
 
-use crate::record::{Conversation, Page, Role, Verdict};
+use crate::record::{Conversation, Dialogue, GroupChat, Page, Role, Verdict};
 
-/// A conversation as a block of lines, wrapped to `width` columns.
-pub fn block(conversation: &Conversation, page: Option<&Page>, width: usize) -> String {
+/// A conversation as a block of lines, wrapped to `width` columns; `page` looks pages up by id.
+pub fn block<'a>(
+    conversation: &Dialogue,
+    page: impl FnOnce(&str) -> Option<&'a Page>,
+    width: usize,
+) -> String {
+    match conversation {
+        Dialogue::Support(conversation) => {
+            support(conversation, page(&conversation.cell.page), width)
+        }
+        Dialogue::Group(chat) => group(chat, width),
+    }
+}
+
+/// Colours of a group's members.
+const COLOURS: [console::Color; 6] = [
+    console::Color::Cyan,
+    console::Color::Green,
+    console::Color::Yellow,
+    console::Color::Magenta,
+    console::Color::Blue,
+    console::Color::Red,
+];
+
+fn group(chat: &GroupChat, width: usize) -> String {
+    let (dim, bold) = (Style::new().dim(), Style::new().bold());
+    let names: Vec<&str> = chat.names().collect();
+    let mut text = String::new();
+    let _ = writeln!(
+        text,
+        "{} {} · {} · {} turns · {} · {}",
+        dim.apply_to("┌"),
+        names.join(", "),
+        bold.apply_to(&chat.experience.topic),
+        chat.turns.len(),
+        chat.end_reason,
+        dim.apply_to(&chat.id),
+    );
+    let widest = names.iter().map(|name| console::measure_text_width(name));
+    let label = widest.max().unwrap_or(0).clamp(6, 14);
+    let mut put = |name: &str, style: &Style, said: &str| {
+        let mut first = true;
+        for line in wrap(said, width.saturating_sub(label + 3).max(30)) {
+            let name = if std::mem::take(&mut first) { name } else { "" };
+            let name = console::pad_str(name, label, console::Alignment::Left, Some("…"));
+            let _ = writeln!(
+                text,
+                "{} {} {line}",
+                dim.apply_to("│"),
+                style.apply_to(name)
+            );
+        }
+    };
+    put("", &dim, &chat.experience.situation);
+    for turn in &chat.turns {
+        let colour = Style::new().fg(COLOURS[turn.speaker % COLOURS.len()]);
+        put(chat.speaker(turn), &colour, &turn.text);
+    }
+    rejection(&mut text, &chat.verdict);
+    text
+}
+
+fn rejection(text: &mut String, verdict: &Verdict) {
+    let dim = Style::new().dim();
+    if let Verdict::Reject { reason, detail } = verdict {
+        let _ = writeln!(
+            text,
+            "{} {}",
+            dim.apply_to("│"),
+            dim.apply_to(format!("rejected: {reason} ({detail})"))
+        );
+    }
+}
+
+fn support(conversation: &Conversation, page: Option<&Page>, width: usize) -> String {
     let (dim, bold) = (Style::new().dim(), Style::new().bold());
     let cell = &conversation.cell;
     let mut text = String::new();
@@ -49,14 +122,7 @@ pub fn block(conversation: &Conversation, page: Option<&Page>, width: usize) -> 
             );
         }
     }
-    if let Verdict::Reject { reason, detail } = &conversation.verdict {
-        let _ = writeln!(
-            text,
-            "{} {}",
-            dim.apply_to("│"),
-            dim.apply_to(format!("rejected: {reason} ({detail})"))
-        );
-    }
+    rejection(&mut text, &conversation.verdict);
     text
 }
 

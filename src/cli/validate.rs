@@ -9,15 +9,17 @@ use findings::{Findings, ModelFigures, ModelTerms, PlanFigures, ViewFigures};
 
 use super::args::ValidateArgs;
 use super::failure::{Code, Failure};
+use super::maker::group::group_settings;
 use super::maker::{query_settings, support_settings};
 use super::talk::grouped;
+use super::workshop::largest_groups;
 use super::workshop::models::by_model;
 use super::workshop::{Workshop, asked_pages, load_pages, read_settings, thoughts, unasked_note};
 use crate::knowledge::{Pages, choose_passages, chunks};
-use crate::pipeline::{Cast, Sides, Subject, ViewTokens, read_queries};
+use crate::pipeline::{Cast, Members, Sides, Subject, ViewTokens, read_queries};
 use crate::prompt::{Pack, PassageVar, Prompts, QueriesVars, Sample, Template};
-use crate::record::{ModelRole, Page};
-use crate::run::{Plan, Slot};
+use crate::record::{Cell, Kind, ModelRole, Page};
+use crate::run::{Plan, Slot, SupportPlace, Task};
 use crate::settings::{Axis, RunSpec};
 
 /// Places of the plan that are looked at; a longer plan only repeats its mix.
@@ -53,7 +55,7 @@ pub fn run(args: &ValidateArgs) -> Result<ExitCode, Failure> {
         Ok(workshop) => {
             let model = measure(workshop, &slots, &mut impossible, &mut notes)?;
             let prompts = &workshop.cast.agent.prompts;
-            (prompts.pack(), samples(&workshop.cast)?, Ok(model))
+            (prompts.pack(), samples(&spec, &workshop.cast)?, Ok(model))
         }
         Err(reason) => {
             // A model that does not say otherwise gets the full pack.
@@ -61,7 +63,9 @@ pub fn run(args: &ValidateArgs) -> Result<ExitCode, Failure> {
                 Some(folder) => Prompts::with_overrides(Pack::Full, folder)?,
                 None => Prompts::embedded(Pack::Full),
             };
-            (Pack::Full, prompts.samples()?, Err(reason.clone()))
+            let mut samples = prompts.samples()?;
+            keep_used(&spec, &mut samples);
+            (Pack::Full, samples, Err(reason.clone()))
         }
     };
     let findings = Findings {
@@ -126,25 +130,45 @@ fn figures(spec: &RunSpec, slots: &[Slot], pages: &[Page]) -> PlanFigures {
                 .collect(),
         }
     };
-    let value = |axis: Axis, slot: &Slot| match axis {
-        Axis::Page => slot.cell.page.clone(),
-        Axis::Tone => slot.cell.tone.to_string(),
-        Axis::Style => slot.cell.style.to_string(),
-        Axis::Product => slot.cell.product.clone(),
-        Axis::Outcome => slot.cell.outcome.to_string(),
+    let value = |axis: Axis, cell: &Cell| match axis {
+        Axis::Page => cell.page.clone(),
+        Axis::Tone => cell.tone.to_string(),
+        Axis::Style => cell.style.to_string(),
+        Axis::Product => cell.product.clone(),
+        Axis::Outcome => cell.outcome.to_string(),
     };
     let marginal = |axis: Axis| {
         let mut counts: BTreeMap<String, u64> =
             names(axis).into_iter().map(|name| (name, 0)).collect();
-        for slot in slots {
-            *counts.entry(value(axis, slot)).or_default() += 1;
+        for place in slots.iter().filter_map(Slot::support) {
+            *counts.entry(value(axis, &place.cell)).or_default() += 1;
         }
         (axis, counts)
     };
     PlanFigures {
         places: slots.len() as u64,
-        marginals: Axis::ALL.iter().copied().map(marginal).collect(),
+        marginals: if spec.has(Kind::Support) {
+            Axis::ALL.iter().copied().map(marginal).collect()
+        } else {
+            Vec::new()
+        },
+        kinds: count(slots, |slot| match &slot.task {
+            Task::Support(_) => Some("support".to_owned()),
+            Task::Group(_) => Some("group".to_owned()),
+        }),
+        group_sizes: count(slots, |slot| match &slot.task {
+            Task::Support(_) => None,
+            Task::Group(place) => Some(place.participants.to_string()),
+        }),
     }
+}
+
+fn count(slots: &[Slot], value: impl Fn(&Slot) -> Option<String>) -> BTreeMap<String, u64> {
+    let mut counts = BTreeMap::new();
+    for value in slots.iter().filter_map(value) {
+        *counts.entry(value).or_default() += 1;
+    }
+    counts
 }
 
 fn remarks(spec: &RunSpec, slots: &[Slot], pages: &[Page]) -> Vec<String> {
@@ -154,17 +178,18 @@ fn remarks(spec: &RunSpec, slots: &[Slot], pages: &[Page]) -> Vec<String> {
         .style
         .values()
         .any(|style| style.name() == "typos");
-    if typos && spec.customer.typos_per_turn == 0 {
+    if spec.has(Kind::Support) && typos && spec.customer.typos_per_turn == 0 {
         notes.push(
             "customer.typos_per_turn is 0, so customers of the style typos make no typing mistakes"
                 .into(),
         );
     }
-    if slots.len() < pages.len() {
+    let asked = slots.iter().filter_map(Slot::support).count();
+    if asked < pages.len() {
         notes.push(format!(
             "count is {}, so {} of the {} pages get no conversation",
             spec.count,
-            pages.len() - slots.len(),
+            pages.len() - asked,
             pages.len()
         ));
     }
@@ -190,8 +215,9 @@ fn measure(
     let count = |text: &str| cast.agent.model.count_tokens(text);
     let mut longest: Vec<ViewTokens> = Vec::new();
     let mut tight = Vec::new();
-    for slot in slots.iter().take(workshop.pages.len().max(MEASURED)) {
-        let Some(page) = workshop.pages.get(&slot.cell.page) else {
+    let measured = slots.iter().take(workshop.pages.len().max(MEASURED));
+    for SupportPlace { cell, case, .. } in measured.filter_map(Slot::support) {
+        let Some(page) = workshop.pages.get(&cell.page) else {
             continue;
         };
         let given = workshop.given.iter().flatten();
@@ -204,11 +230,11 @@ fn measure(
             page,
             passages: &passages,
             query,
-            cell: &slot.cell,
-            case: &slot.case,
+            cell,
+            case,
         };
         let sides = Sides::render(cast, &settings, subject)?;
-        for here in sides.views(&settings, cast, slot.cell.style) {
+        for here in sides.views(&settings, cast, cell.style) {
             if here.fixed + here.exchange > context(&here) {
                 let place = (page.id.clone(), here.reader, context(&here));
                 if !tight.contains(&place) {
@@ -228,6 +254,25 @@ fn measure(
     for (page, of) in tight_pages(&tight) {
         impossible.push(format!("conversations of page {page}: its prompt and one exchange of full length exceed the context of {of} tokens; lower conversation.passage_tokens, thinking or the word limits"));
     }
+    if spec.has(Kind::Group) {
+        let settings = group_settings(spec, cast);
+        for experience in &largest_groups(workshop) {
+            for here in Members::render(cast, &settings, experience)?.views(&settings, cast)? {
+                if here.fixed + here.exchange > context(&here) {
+                    impossible.push(format!(
+                        "group chats of {}: the prompt and one turn of full length exceed the context of {} tokens; lower group.words, or have fewer experiences.participants",
+                        experience.participants.len(),
+                        context(&here)
+                    ));
+                }
+                match longest.iter_mut().find(|view| view.reader == here.reader) {
+                    Some(view) if view.worst >= here.worst => {}
+                    Some(view) => *view = here,
+                    None => longest.push(here),
+                }
+            }
+        }
+    }
     let outgrown = longest.iter().find(|view| view.worst > context(view));
     if let (Some(view), true) = (outgrown, tight.is_empty()) {
         notes.push(format!(
@@ -245,6 +290,7 @@ fn measure(
         ));
     }
     notes.extend(seating.turns());
+    let settings_turns = (settings.max_turns, spec.group.max_turns as usize);
     let mut views: Vec<ViewFigures> = longest
         .iter()
         .map(|view| ViewFigures {
@@ -252,10 +298,14 @@ fn measure(
             model: cast.model(view.reader).identity().reference.clone(),
             fixed: view.fixed,
             worst: Some(view.worst),
-            turns: Some(context(view).saturating_sub(view.fixed) / view.exchange.max(1) * 2),
+            turns: Some(turns_that_fit(view, context(view))),
+            of: match view.reader {
+                ModelRole::Member | ModelRole::Manager => settings_turns.1,
+                _ => settings_turns.0,
+            },
         })
         .collect();
-    if workshop.given.is_none() {
+    if workshop.given.is_none() && spec.has(Kind::Support) {
         views.push(questions(workshop)?);
     }
     let models = by_model(&workshop.models);
@@ -272,6 +322,15 @@ fn measure(
     })
 }
 
+/// Turns of full length that a context holds.
+fn turns_that_fit(view: &ViewTokens, context: usize) -> usize {
+    let rounds = context.saturating_sub(view.fixed) / view.exchange.max(1);
+    match view.reader {
+        ModelRole::Member | ModelRole::Manager => rounds,
+        _ => rounds * 2,
+    }
+}
+
 /// Pages with the smallest context that is too small for them.
 fn tight_pages(tight: &[(String, ModelRole, usize)]) -> BTreeMap<&str, usize> {
     let mut pages: BTreeMap<&str, usize> = BTreeMap::new();
@@ -283,14 +342,18 @@ fn tight_pages(tight: &[(String, ModelRole, usize)]) -> BTreeMap<&str, usize> {
 }
 
 /// Each prompt that is used, from the pack of who gets it.
-fn samples(cast: &Cast) -> Result<Vec<Sample>, Failure> {
+fn samples(spec: &RunSpec, cast: &Cast) -> Result<Vec<Sample>, Failure> {
     let mut samples = cast.agent.prompts.samples()?;
+    keep_used(spec, &mut samples);
     for sample in &mut samples {
         let reader = match sample.template {
             Template::Agent => continue,
             Template::Customer => &cast.customer,
             Template::Status => &cast.status,
             Template::QueriesSystem | Template::Queries => &cast.queries,
+            Template::ExperiencesSystem | Template::Experiences => &cast.experiences,
+            Template::Member | Template::Opening => &cast.member,
+            Template::Describe | Template::NextSpeaker => &cast.manager,
         };
         if reader.prompts.pack() != cast.agent.prompts.pack() {
             let own = reader.prompts.samples()?;
@@ -299,6 +362,23 @@ fn samples(cast: &Cast) -> Result<Vec<Sample>, Failure> {
         }
     }
     Ok(samples)
+}
+
+/// Leaves out templates that a recipe has no work for.
+fn keep_used(spec: &RunSpec, samples: &mut Vec<Sample>) {
+    let roles: Vec<ModelRole> = spec.roles().collect();
+    samples.retain(|sample| {
+        let role = match sample.template {
+            Template::Agent => ModelRole::Agent,
+            Template::Customer => ModelRole::Customer,
+            Template::Status => ModelRole::Status,
+            Template::QueriesSystem | Template::Queries => ModelRole::Queries,
+            Template::ExperiencesSystem | Template::Experiences => ModelRole::Experiences,
+            Template::Member | Template::Opening => ModelRole::Member,
+            Template::Describe | Template::NextSpeaker => ModelRole::Manager,
+        };
+        roles.contains(&role)
+    });
 }
 
 /// The longest prompt for writing questions.
@@ -327,5 +407,6 @@ fn questions(workshop: &Workshop) -> Result<ViewFigures, Failure> {
         fixed: longest + model.thought_room(settings.thinking),
         worst: None,
         turns: None,
+        of: 0,
     })
 }

@@ -1,5 +1,6 @@
 //! Everything a run needs, brought together: settings, pages, given questions, model, prompts.
 
+pub mod groups;
 pub mod memory;
 pub mod models;
 mod seating;
@@ -15,14 +16,15 @@ use crate::hash;
 use crate::knowledge::{self, PageFile, Pages};
 use crate::pipeline::{Cast, GivenQuery, Player, read_queries};
 use crate::prompt::Template;
-use crate::record::Page;
+use crate::record::{Kind, Page};
 use crate::run::{Inputs, Manifest, PageMark};
 use crate::settings::{
-    self, Environment, Overrides, PagesDir, RecipeText, RunSpec, Settings, Stage,
+    self, Environment, Overrides, PagesDir, RecipeText, RunSpec, Settings, SpeakerMethod, Stage,
 };
+use groups::GroupInputs;
 use models::{Models, read_models};
 pub use models::{cache_places, cores, find_files, load_options, read_parts};
-pub use seating::Seating;
+pub use seating::{Seating, largest_groups};
 
 /// Settings from a recipe and the command line.
 pub fn read_settings(
@@ -65,6 +67,8 @@ pub struct Workshop {
     pub pages: BTreeMap<String, Arc<Page>>,
     pub warnings: Vec<String>,
     pub given: Option<Vec<GivenQuery>>,
+    /// Where there are group chats.
+    pub groups: Option<GroupInputs>,
     /// Of the roles that there is work for.
     pub models: Models,
     pub cast: Cast,
@@ -93,14 +97,20 @@ impl Workshop {
         for reference in spec.models.references_mut() {
             *reference = absolute_if_folder(std::mem::take(reference));
         }
-        for path in [&mut spec.queries.from, &mut spec.prompts]
-            .into_iter()
-            .flatten()
-        {
+        let files = [
+            &mut spec.queries.from,
+            &mut spec.prompts,
+            &mut spec.experiences.from,
+            &mut spec.experiences.seeds,
+            &mut spec.experiences.hub_from,
+            &mut spec.personas.from,
+        ];
+        for path in files.into_iter().flatten() {
             if let Ok(absolute) = std::path::absolute(&path) {
                 *path = absolute;
             }
         }
+        let groups = GroupInputs::read(&spec)?;
         let Pages { pages, warnings } = load_pages(&spec)?;
         let mut warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
         let given = spec
@@ -119,6 +129,9 @@ impl Workshop {
         if unasked > 0 {
             warnings.push(unasked_note(unasked, pages.len()));
         }
+        if let Some(groups) = &groups {
+            warnings.extend(groups.warnings.iter().cloned());
+        }
         let given_hash = match &spec.queries.from {
             Some(path) => Some(hash::of_file(path).map_err(|error| Failure::read(path, &error))?),
             None => None,
@@ -126,7 +139,7 @@ impl Workshop {
         let models = read(&as_typed)?;
         thoughts::check(&spec, &models)?;
         let cast = models::cast(&models, spec.prompts.as_deref())?;
-        if pages.is_empty() {
+        if pages.is_empty() && spec.has(Kind::Support) {
             warnings.push("there are no pages".into());
         }
         let marks = pages
@@ -146,7 +159,35 @@ impl Workshop {
                 .map(|(of, player, t)| (of.to_string() + t.file(), player.prompts.hash_of(&[*t])))
                 .collect::<BTreeMap<_, _>>()
         };
+        let mut conversations = Vec::new();
+        if spec.has(Kind::Support) {
+            conversations.extend([
+                ("", &cast.agent, Template::Agent),
+                ("", &cast.customer, Template::Customer),
+                ("", &cast.status, Template::Status),
+            ]);
+            conversations.extend(decider);
+        }
+        if spec.has(Kind::Group) {
+            conversations.extend([
+                ("", &cast.member, Template::Member),
+                ("", &cast.member, Template::Opening),
+            ]);
+            if spec.group.speaker == SpeakerMethod::Auto {
+                conversations.extend([
+                    ("", &cast.manager, Template::Describe),
+                    ("", &cast.manager, Template::NextSpeaker),
+                ]);
+            }
+        }
         let stages = BTreeMap::from([
+            (
+                Stage::Experiences,
+                hashes(&[
+                    ("", &cast.experiences, Template::ExperiencesSystem),
+                    ("", &cast.experiences, Template::Experiences),
+                ]),
+            ),
             (
                 Stage::Queries,
                 hashes(&[
@@ -154,19 +195,7 @@ impl Workshop {
                     ("", &cast.queries, Template::Queries),
                 ]),
             ),
-            (
-                Stage::Conversations,
-                hashes(
-                    &[
-                        ("", &cast.agent, Template::Agent),
-                        ("", &cast.customer, Template::Customer),
-                        ("", &cast.status, Template::Status),
-                    ]
-                    .into_iter()
-                    .chain(decider)
-                    .collect::<Vec<_>>(),
-                ),
-            ),
+            (Stage::Conversations, hashes(&conversations)),
         ]);
         let inputs = Inputs {
             models: models
@@ -175,6 +204,10 @@ impl Workshop {
                 .collect(),
             pages: marks,
             given_queries: given_hash,
+            experience_files: groups
+                .as_ref()
+                .map(|groups| groups.hashes.clone())
+                .unwrap_or_default(),
             prompts: stages,
         };
         let manifest = Manifest::new(&spec, inputs);
@@ -187,6 +220,7 @@ impl Workshop {
             pages,
             warnings,
             given,
+            groups,
             models,
             cast,
             manifest,
@@ -238,6 +272,9 @@ pub fn asked_pages(pages: Vec<Page>, given: Option<&[GivenQuery]>) -> (Vec<Page>
 
 /// The pages that a recipe names.
 pub fn load_pages(spec: &RunSpec) -> Result<Pages, Failure> {
+    if !spec.has(Kind::Support) {
+        return Ok(Pages::default());
+    }
     let (include, exclude) = (&spec.pages.include, &spec.pages.exclude);
     Ok(match &spec.pages.dir {
         PagesDir::Shipped => knowledge::collect(super::shipped::pages(), include, exclude)?,

@@ -36,21 +36,26 @@ pub enum DecisionRule {
 /// The decision, given one log-probability per word of [`Decision::WORDS`]. `None` when there is no number to go by.
 #[must_use]
 pub fn decide(scores: &[f32], rule: DecisionRule, draw: Stream) -> Option<Decision> {
+    let scores = &scores[..scores.len().min(Decision::ALL.len())];
     choose(scores, rule, draw).map(|index| Decision::ALL[index])
 }
 
 /// How the conversation came out when going on is no choice any more.
 #[must_use]
 pub fn end_choice(scores: &[f32], rule: DecisionRule, draw: Stream) -> Option<Outcome> {
-    let index = choose(scores.get(1..)?, rule, draw)? + 1;
+    let index = choose(
+        scores.get(1..scores.len().min(Decision::ALL.len()))?,
+        rule,
+        draw,
+    )? + 1;
     match Decision::ALL[index] {
         Decision::End(outcome) => Some(outcome),
         Decision::Continue => None,
     }
 }
 
-fn choose(scores: &[f32], rule: DecisionRule, draw: Stream) -> Option<usize> {
-    let scores = scores.get(..scores.len().min(Decision::ALL.len()))?;
+/// The place of a choice by its log-probability. `None` when there is no number to go by.
+pub(super) fn choose(scores: &[f32], rule: DecisionRule, draw: Stream) -> Option<usize> {
     let best = scores
         .iter()
         .copied()

@@ -2,10 +2,14 @@
 //! to end, and the guards that look at every reply before it is said.
 
 mod decision;
+mod floor;
 pub mod guards;
 mod log;
 mod projection;
 
 pub use decision::{Decision, DecisionRule, decide, end_choice};
+pub use floor::{
+    Floor, FloorRules, Method, Next, addresses, choose_speaker, moves_of, without_label,
+};
 pub use log::Log;
-pub use projection::project;
+pub use projection::{project, project_member};

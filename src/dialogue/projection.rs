@@ -1,6 +1,6 @@
 use super::Log;
 use crate::engine::{ChatRole, OPENER, View};
-use crate::record::Role;
+use crate::record::{Remark, Role};
 
 /// The log as `side` sees it: its system message, itself as `assistant`, the other as `user`. When it speaks first, an
 /// opener stands where templates expect a user. Turns that follow each other from one side become one message, since
@@ -30,6 +30,49 @@ pub fn project(system: &str, side: Role, log: &Log) -> View {
                 turn.text.clone(),
                 if own { turn.tokens.clone() } else { Vec::new() },
             ),
+        }
+    }
+    view
+}
+
+/// A group chat as one member sees it: its system message, the opening and the others' turns as `user`, each turn after its
+/// speaker's name, its own as `assistant`. Turns between two of its own become one message.
+#[must_use]
+pub fn project_member(
+    system: &str,
+    opening: &str,
+    member: usize,
+    names: &[&str],
+    remarks: &[Remark],
+) -> View {
+    let mut view = View::with_system(system);
+    view.push(ChatRole::User, opening, Vec::new());
+    for remark in remarks {
+        let own = remark.speaker == member;
+        let role = if own {
+            ChatRole::Assistant
+        } else {
+            ChatRole::User
+        };
+        let text = if own {
+            remark.text.clone()
+        } else {
+            format!("{}: {}", names[remark.speaker], remark.text)
+        };
+        match view.messages.last_mut() {
+            Some(last) if last.role == role => {
+                last.content.push('\n');
+                last.content.push_str(&text);
+                last.tokens.clear();
+            }
+            _ => {
+                let tokens = if own {
+                    remark.tokens.clone()
+                } else {
+                    Vec::new()
+                };
+                view.push(role, text, tokens);
+            }
         }
     }
     view

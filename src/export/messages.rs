@@ -5,8 +5,9 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::ExportError;
+use super::GroupRow;
 use crate::fsio;
-use crate::record::{Conversation, EndReason, Outcome, Provenance, Role, Style, Tone};
+use crate::record::{Conversation, Dialogue, EndReason, Outcome, Provenance, Role, Style, Tone};
 
 /// A row of the `messages` format. Field order is column order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -74,7 +75,7 @@ impl<'a> MessageRow<'a> {
 /// # Errors
 /// The first error of `conversations`, or that `out` cannot be written.
 pub fn to_writer<E: Error + 'static>(
-    conversations: impl IntoIterator<Item = Result<Conversation, E>>,
+    conversations: impl IntoIterator<Item = Result<Dialogue, E>>,
     provenance: &Provenance,
     path: &Path,
     out: &mut impl Write,
@@ -86,8 +87,15 @@ pub fn to_writer<E: Error + 'static>(
     let mut rows = 0;
     for conversation in conversations {
         let conversation = conversation.map_err(ExportError::Records)?;
-        serde_json::to_writer(&mut *out, &MessageRow::new(&conversation, provenance))
-            .map_err(|error| failed(error.into()))?;
+        let written = match &conversation {
+            Dialogue::Support(conversation) => {
+                serde_json::to_writer(&mut *out, &MessageRow::new(conversation, provenance))
+            }
+            Dialogue::Group(chat) => {
+                serde_json::to_writer(&mut *out, &GroupRow::new(chat, provenance))
+            }
+        };
+        written.map_err(|error| failed(error.into()))?;
         out.write_all(b"\n").map_err(failed)?;
         rows += 1;
     }
@@ -99,7 +107,7 @@ pub fn to_writer<E: Error + 'static>(
 /// # Errors
 /// As [`to_writer`]; the old file, if any, is still there then.
 pub fn to_file<E: Error + 'static>(
-    conversations: impl IntoIterator<Item = Result<Conversation, E>>,
+    conversations: impl IntoIterator<Item = Result<Dialogue, E>>,
     provenance: &Provenance,
     path: &Path,
 ) -> Result<u64, ExportError<E>> {
@@ -208,7 +216,7 @@ mod tests {
     fn a_row_is_exactly_this() {
         let mut bytes = Vec::new();
         let rows = to_writer::<io::Error>(
-            [Ok(conversation())],
+            [Ok(Dialogue::Support(conversation()))],
             &provenance(),
             Path::new("x"),
             &mut bytes,
@@ -232,12 +240,20 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("messages.jsonl");
         assert_eq!(
-            to_file::<io::Error>([Ok(conversation())], &provenance(), &path).unwrap(),
+            to_file::<io::Error>(
+                [Ok(Dialogue::Support(conversation()))],
+                &provenance(),
+                &path
+            )
+            .unwrap(),
             1
         );
         let before = std::fs::read(&path).unwrap();
         let failed = to_file(
-            [Ok(conversation()), Err(io::Error::other("gone"))],
+            [
+                Ok(Dialogue::Support(conversation())),
+                Err(io::Error::other("gone")),
+            ],
             &provenance(),
             &path,
         )
@@ -245,7 +261,7 @@ mod tests {
         assert!(matches!(&failed, ExportError::Records(error) if error.to_string() == "gone"));
         assert_eq!(std::fs::read(&path).unwrap(), before);
         let failed = to_file::<io::Error>(
-            [Ok(conversation())],
+            [Ok(Dialogue::Support(conversation()))],
             &provenance(),
             &dir.path().join("no/such.jsonl"),
         )

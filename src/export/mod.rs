@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+mod group;
 mod messages;
 
+pub use group::GroupRow;
 pub use messages::{Message, MessageRow, to_file, to_writer};
 
 /// A format to export to.

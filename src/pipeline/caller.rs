@@ -84,6 +84,7 @@ impl Caller {
     pub async fn choose(
         &self,
         session: &Session,
+        role: ModelRole,
         key: &str,
         view: &View,
         tail: &str,
@@ -100,7 +101,7 @@ impl Caller {
             }
             None => {}
         }
-        let decider = self.cast.model(ModelRole::Status);
+        let decider = self.cast.model(role);
         let scores = decider.choose(session, view, tail, choices).await;
         let scores = scores.map_err(|source| PipelineError::Chat {
             key: key.to_owned(),

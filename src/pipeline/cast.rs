@@ -15,9 +15,12 @@ pub struct Player {
 #[derive(Clone, Debug)]
 pub struct Cast {
     pub queries: Player,
+    pub experiences: Player,
     pub customer: Player,
     pub agent: Player,
     pub status: Player,
+    pub member: Player,
+    pub manager: Player,
 }
 
 impl Cast {
@@ -27,9 +30,12 @@ impl Cast {
         let player = Player { model, prompts };
         Self {
             queries: player.clone(),
+            experiences: player.clone(),
             customer: player.clone(),
             agent: player.clone(),
-            status: player,
+            status: player.clone(),
+            member: player.clone(),
+            manager: player,
         }
     }
 
@@ -41,6 +47,9 @@ impl Cast {
             ModelRole::Customer => &self.customer,
             ModelRole::Agent => &self.agent,
             ModelRole::Status => &self.status,
+            ModelRole::Experiences => &self.experiences,
+            ModelRole::Member => &self.member,
+            ModelRole::Manager => &self.manager,
         }
     }
 

@@ -4,6 +4,8 @@ mod caller;
 mod calls;
 mod cast;
 mod csv;
+mod experiences;
+mod group;
 pub mod hub;
 mod queries;
 mod query_file;
@@ -18,6 +20,11 @@ mod tests;
 pub use caller::Caller;
 pub use calls::{CallLog, CallLogError, CallOutcome, NoLog};
 pub use cast::{Cast, Player};
+pub use experiences::{
+    ExperienceContext, ExperienceSettings, People, Wanted, generate_experiences,
+};
+pub use group::{GroupContext, GroupSettings, Member, Members, chat, seen_in_group};
+pub use hub::RoundResult;
 pub use queries::{
     QueryContext, QuerySet, answers_in_form, generate_queries, worst_case_tokens as query_tokens,
 };
@@ -49,6 +56,9 @@ pub enum PipelineError {
     /// A reply that its grammar should have made impossible.
     #[error("{key}: the reply does not have the form its grammar demands: {reason}")]
     Form { key: String, reason: String },
+    /// A persona that cannot be read.
+    #[error("personas: {0}")]
+    Personas(String),
     /// None of the log-probabilities is a number.
     #[error("{key}: no choice has a log-probability")]
     NoChoice { key: String },

@@ -151,14 +151,14 @@ impl Sides {
         let system = match reader {
             ModelRole::Agent => &self.agent.system,
             ModelRole::Status => self.decider.as_ref().unwrap_or(&self.customer.system),
-            ModelRole::Customer | ModelRole::Queries => &self.customer.system,
+            _ => &self.customer.system,
         };
         let aside =
             model.count_tokens(&self.status) + model.count_tokens(OPENER) + 2 * MESSAGE_TOKENS;
         let thought = match reader {
             ModelRole::Customer => settings.customer_thinking,
             ModelRole::Agent => settings.agent_thinking,
-            ModelRole::Status | ModelRole::Queries => 0,
+            _ => 0,
         };
         model.count_tokens(system) + MESSAGE_TOKENS + aside + model.thought_room(thought)
     }
@@ -210,6 +210,10 @@ pub enum Asked {
     Turn(Role),
     /// For the customer's decision whether to go on.
     Status,
+    /// For a turn of a group's member.
+    Member,
+    /// For the choice of who of a group speaks next.
+    Next,
 }
 
 impl Asked {
@@ -219,6 +223,8 @@ impl Asked {
         match self {
             Self::Turn(role) => role.into(),
             Self::Status => ModelRole::Status,
+            Self::Member => ModelRole::Member,
+            Self::Next => ModelRole::Manager,
         }
     }
 }

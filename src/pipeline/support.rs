@@ -212,7 +212,14 @@ impl<'a> Talk<'a> {
         let scores = self
             .context
             .caller
-            .choose(session, &key, &view, &self.sides.status, Decision::WORDS)
+            .choose(
+                session,
+                ModelRole::Status,
+                &key,
+                &view,
+                &self.sides.status,
+                Decision::WORDS,
+            )
             .await?;
         let draw = self.draw.child("status").at(turn as u64).at(0);
         let no_choice = || PipelineError::NoChoice { key: key.clone() };
@@ -299,14 +306,14 @@ impl<'a> Talk<'a> {
             [names[1], names[0]]
         };
         guards::check(&guards::Candidate {
-            speaker,
+            speaker: Some(speaker),
             text,
             truncated: finish == Finish::Truncated,
             own: &self.log.said_by(speaker),
             other: &heard,
             instructions: &self.sides.of(speaker).instructions,
             own_name,
-            other_name,
+            other_names: &[other_name],
             max_words: self.context.settings.max_words(speaker),
         })
     }

@@ -34,6 +34,8 @@ struct State {
     tokens: u64,
     recent: VecDeque<(Instant, u64)>,
     problems: Vec<String>,
+    /// Made in this session.
+    experiences: u64,
 }
 
 impl Watcher {
@@ -64,6 +66,7 @@ impl Watcher {
             tokens: 0,
             recent: VecDeque::new(),
             problems: Vec::new(),
+            experiences: 0,
         };
         Self {
             state: Arc::new(Mutex::new(state)),
@@ -112,6 +115,7 @@ impl State {
                     self.problems.push(format!("page {page}: {problem}"));
                 }
             }
+            RunEvent::Round { admitted, .. } => self.experiences += *admitted as u64,
             RunEvent::ConversationFinished { result, .. } => {
                 self.turned_down += u64::from(!matches!(result, AttemptResult::Kept));
             }
@@ -151,13 +155,15 @@ impl State {
     }
 
     fn show(&mut self) {
-        let message = format!(
-            "queries {}/{} · conversations {}/{}",
-            self.pages_ready.min(self.pages),
-            self.pages,
-            self.finished,
-            self.places
-        );
+        let mut message = String::new();
+        if self.pages > 0 {
+            let ready = self.pages_ready.min(self.pages);
+            message = format!("queries {ready}/{} · ", self.pages);
+        }
+        if self.experiences > 0 {
+            message = format!("{message}{} experiences · ", self.experiences);
+        }
+        message = format!("{message}conversations {}/{}", self.finished, self.places);
         let mut tail = Vec::new();
         if let Some(speed) = self.speed() {
             tail.push(format!("{speed:.0} tok/s"));

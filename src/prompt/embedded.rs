@@ -31,6 +31,30 @@ macro_rules! pack {
                 Template::Queries,
                 include_str!(concat!("../../prompts/", $folder, "/queries.j2")),
             ),
+            (
+                Template::ExperiencesSystem,
+                include_str!(concat!("../../prompts/", $folder, "/experiences_system.j2")),
+            ),
+            (
+                Template::Experiences,
+                include_str!(concat!("../../prompts/", $folder, "/experiences.j2")),
+            ),
+            (
+                Template::Member,
+                include_str!(concat!("../../prompts/", $folder, "/member.j2")),
+            ),
+            (
+                Template::Describe,
+                include_str!(concat!("../../prompts/", $folder, "/describe.j2")),
+            ),
+            (
+                Template::Opening,
+                include_str!(concat!("../../prompts/", $folder, "/opening.j2")),
+            ),
+            (
+                Template::NextSpeaker,
+                include_str!(concat!("../../prompts/", $folder, "/next_speaker.j2")),
+            ),
         ]
         .map(|(template, source)| Embedded {
             pack: $pack,

@@ -1,16 +1,20 @@
 //! Prompts: templates compiled in or taken from a folder, checked when loaded, rendered with typed variables.
 
 mod embedded;
+mod group;
 mod registry;
 #[cfg(test)]
 mod tests;
 mod variables;
 
 pub use embedded::{Embedded, embedded};
+pub use group::{ExperiencesVars, LineVar, MemberVars, NextSpeakerVars, PlanVar};
 pub use registry::{Prompts, Sample};
 pub use variables::{AgentVars, CustomerVars, PassageVar, QueriesVars};
 
 use std::path::PathBuf;
+
+use crate::record::Kind;
 
 /// A set of templates made for one kind of model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -55,6 +59,18 @@ pub enum Template {
     QueriesSystem,
     /// The user message for writing questions.
     Queries,
+    /// The system message for writing experiences.
+    ExperiencesSystem,
+    /// The user message for writing experiences.
+    Experiences,
+    /// The system message of one member of a group chat.
+    Member,
+    /// One line on a member, for choosing the next speaker.
+    Describe,
+    /// The message that opens a group chat.
+    Opening,
+    /// Asks who speaks next.
+    NextSpeaker,
 }
 
 impl Template {
@@ -65,7 +81,29 @@ impl Template {
         Self::Status,
         Self::QueriesSystem,
         Self::Queries,
+        Self::ExperiencesSystem,
+        Self::Experiences,
+        Self::Member,
+        Self::Describe,
+        Self::Opening,
+        Self::NextSpeaker,
     ];
+
+    /// The kind of conversation that it is for.
+    #[must_use]
+    pub fn kind(self) -> Kind {
+        match self {
+            Self::Agent | Self::Customer | Self::Status | Self::QueriesSystem | Self::Queries => {
+                Kind::Support
+            }
+            Self::ExperiencesSystem
+            | Self::Experiences
+            | Self::Member
+            | Self::Describe
+            | Self::Opening
+            | Self::NextSpeaker => Kind::Group,
+        }
+    }
 
     /// Its file name.
     #[must_use]
@@ -76,6 +114,12 @@ impl Template {
             Self::Status => "status.j2",
             Self::QueriesSystem => "queries_system.j2",
             Self::Queries => "queries.j2",
+            Self::ExperiencesSystem => "experiences_system.j2",
+            Self::Experiences => "experiences.j2",
+            Self::Member => "member.j2",
+            Self::Describe => "describe.j2",
+            Self::Opening => "opening.j2",
+            Self::NextSpeaker => "next_speaker.j2",
         }
     }
 
@@ -110,6 +154,36 @@ impl Template {
             Self::Status => &["brand"],
             Self::QueriesSystem => &["brand", "language"],
             Self::Queries => &["brand", "title", "passages", "n"],
+            Self::ExperiencesSystem => &["mode", "language"],
+            Self::Experiences => &["shots", "n", "plans"],
+            Self::Member => &[
+                "name",
+                "others",
+                "persona",
+                "age",
+                "nationality",
+                "qualities",
+                "speech_style",
+                "work",
+                "hobbies",
+                "memory",
+                "relations",
+                "situation",
+                "topic",
+                "language",
+                "max_words",
+            ],
+            Self::Describe => &[
+                "name",
+                "persona",
+                "age",
+                "qualities",
+                "speech_style",
+                "work",
+                "hobbies",
+            ],
+            Self::Opening => &["topic", "situation", "relations", "starter"],
+            Self::NextSpeaker => &["descriptions", "opening", "transcript", "names"],
         }
     }
 }

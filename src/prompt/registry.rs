@@ -238,14 +238,20 @@ impl Prompts {
             system,
             user,
         ];
-        Ok(Template::ALL
+        let mut samples: Vec<Sample> = Template::ALL
             .iter()
             .zip(texts)
             .map(|(&template, text)| Sample { template, text })
-            .collect())
+            .collect();
+        samples.extend(self.group_samples()?);
+        Ok(samples)
     }
 
-    fn render(&self, template: Template, vars: &impl Serialize) -> Result<String, PromptError> {
+    pub(super) fn render(
+        &self,
+        template: Template,
+        vars: &impl Serialize,
+    ) -> Result<String, PromptError> {
         let rendered = self
             .env
             .get_template(template.file())

@@ -1,7 +1,10 @@
 //! The nouns of the dataset: versioned, serialisable, known to everyone and knowing no one.
 
 mod conversation;
+mod dialogue;
 mod experience;
+mod group;
+mod kind;
 mod model_role;
 mod page;
 mod turn;
@@ -9,7 +12,10 @@ mod turn;
 pub use conversation::{
     Case, Cell, Conversation, EndReason, ModelMark, Outcome, Provenance, Style, Tone, Verdict,
 };
+pub use dialogue::Dialogue;
 pub use experience::{Experience, Individual};
+pub use group::{GroupChat, Move, Remark};
+pub use kind::Kind;
 pub use model_role::ModelRole;
 pub use page::{Page, Paragraph};
 pub use turn::{GuardHit, GuardKind, Rejected, Role, Turn};

@@ -12,20 +12,37 @@ pub enum ModelRole {
     Agent,
     /// Decides for the customer whether to go on; the customer's own model unless another is named.
     Status,
+    /// Writes the experiences that groups talk about.
+    Experiences,
+    /// Speaks as the members of a group.
+    Member,
+    /// Decides who of a group speaks next; the members' own model unless another is named.
+    Manager,
 }
 
 impl ModelRole {
     /// Every role, in the order of the work.
-    pub const ALL: &[Self] = &[Self::Queries, Self::Customer, Self::Agent, Self::Status];
+    pub const ALL: &[Self] = &[
+        Self::Queries,
+        Self::Customer,
+        Self::Agent,
+        Self::Status,
+        Self::Experiences,
+        Self::Member,
+        Self::Manager,
+    ];
 
     /// The name in recipes, records and output.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Queries => "queries",
+            Self::Experiences => "experiences",
             Self::Customer => "customer",
             Self::Agent => "agent",
             Self::Status => "status",
+            Self::Member => "member",
+            Self::Manager => "manager",
         }
     }
 

@@ -4,18 +4,20 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 use tokio::task::{JoinSet, LocalSet};
 
 use super::entry::{EntryRef, Failed, PageQueries};
 use super::event::{AttemptResult, Cancel, EventSink, Progress, RunEvent};
 use super::journal::Journal;
 use super::lock::RunLock;
-use super::plan::{Slot, query_of};
-use super::replay::{NO_QUERIES, Replay, SlotState};
+use super::plan::{Slot, Task, query_of};
+use super::replay::{NO_EXPERIENCE, NO_QUERIES, Replay, SlotState};
+use super::rounds::{Found, Rounds};
 use super::store::{RunDir, RunError, RunWriter};
-use crate::pipeline::{CallLog, CallLogError, CallOutcome};
-use crate::record::{Conversation, Query, Verdict};
+use super::support_plan::SupportPlace;
+use crate::pipeline::{CallLog, CallLogError, CallOutcome, RoundResult};
+use crate::record::{Dialogue, Experience, Query, Verdict};
 use crate::settings::Stage;
 
 /// The memory of a run's calls, as it is handed to whoever makes the run's records.
@@ -42,14 +44,35 @@ pub trait Maker {
     /// The questions of a page. Call keys are `q/<page>/<part>/<try>`.
     fn queries(&self, page: &str) -> impl Future<Output = Result<Vec<Query>, MakeError>>;
 
+    /// The given experience of a place among the group chats; `None` where they are made in rounds.
+    fn given_experience(&self, place: u64) -> Option<Arc<Experience>>;
+
+    /// A round of experiences for these places. Rounds come in order, each after the one before it is over, whether made here
+    /// or [`recalled`](Self::recall_round). Call keys are `e/<round>/<call>/<try>`.
+    fn experiences(
+        &self,
+        round: u64,
+        places: &[u64],
+    ) -> impl Future<Output = Result<RoundResult, MakeError>>;
+
+    /// A round that an earlier session made.
+    fn recall_round(&self, round: &RoundResult);
+
     /// The conversation of a place, this attempt; its verdict says whether it is kept. Call keys begin with
     /// [`conversation_id`](super::conversation_id) and a slash.
     fn converse(
         &self,
         slot: &Slot,
         attempt: u32,
-        query: &Query,
-    ) -> impl Future<Output = Result<Conversation, MakeError>>;
+        about: About<'_>,
+    ) -> impl Future<Output = Result<Dialogue, MakeError>>;
+}
+
+/// What a conversation starts from.
+#[derive(Clone, Copy, Debug)]
+pub enum About<'a> {
+    Query(&'a SupportPlace, &'a Query),
+    Experience(&'a Arc<Experience>),
 }
 
 /// Why something was not made.
@@ -219,6 +242,7 @@ struct Shared<M> {
     calls: Arc<Calls>,
     journal: Arc<Journal>,
     queries: BTreeMap<String, OnceCell<PageQueries>>,
+    rounds: Mutex<Rounds>,
     events: EventSink,
     seed: u64,
     max_attempts: u32,
@@ -251,11 +275,17 @@ impl<M: Maker> Shared<M> {
         });
         let maker = maker(Arc::clone(&calls) as SharedCallLog);
         let queries = dir.manifest().page_ids().into_iter().map(cell).collect();
+        for round in replay.rounds() {
+            maker.recall_round(round);
+        }
+        let per_round = spec.experiences.per_round as usize;
+        let rounds = Rounds::new(per_round, spec.max_attempts, replay.rounds());
         Self {
             maker,
             calls,
             journal,
             queries,
+            rounds: Mutex::new(rounds),
             events,
             seed: spec.seed,
             max_attempts: spec.max_attempts,
@@ -279,12 +309,13 @@ impl<M: Maker> Shared<M> {
             Err(error) => Err(RunError::Fatal(Arc::new(error))),
         };
         let mut wanted = BTreeSet::new();
+        let mut last_experience = None;
         let mut any = false;
         for slot in open {
             any = true;
-            wanted.insert(slot.cell.page);
-            if wanted.len() == self.queries.len() {
-                break;
+            match slot.task {
+                Task::Support(place) => drop(wanted.insert(place.cell.page)),
+                Task::Group(place) => last_experience = Some(place.experience),
             }
         }
         wanted.retain(|page| !self.queries.get(page).is_some_and(OnceCell::initialized));
@@ -311,6 +342,22 @@ impl<M: Maker> Shared<M> {
                 },
             }
         }
+        if let Some(last) = last_experience {
+            if self.maker.given_experience(last).is_none() {
+                begin(Stage::Experiences)?;
+            }
+            let all = async {
+                for place in 0..=last {
+                    self.experience(place).await?;
+                }
+                Ok::<_, RunError>(())
+            };
+            tokio::select! {
+                biased;
+                () = cancel.cancelled() => return Ok(false),
+                made = all => made?,
+            }
+        }
         if any {
             begin(Stage::Conversations)?;
         }
@@ -319,34 +366,61 @@ impl<M: Maker> Shared<M> {
 
     /// Makes a place until it is kept or out of attempts.
     async fn finish(&self, slot: &Slot, first_attempt: u32) -> Result<SlotEnd, RunError> {
-        let queries = &self.queries(&slot.cell.page).await?.queries;
-        if queries.is_empty() {
-            let detail = format!("page {} has no queries", slot.cell.page);
-            self.fail(slot, first_attempt, NO_QUERIES.into(), detail)?;
-            return Ok(SlotEnd {
+        let nothing = |reason: &str, detail: String| {
+            self.fail(slot, first_attempt, reason.into(), detail)?;
+            Ok(SlotEnd {
                 kept: false,
                 rejected: 1,
-            });
+            })
+        };
+        match &slot.task {
+            Task::Support(place) => {
+                let page = &place.cell.page;
+                let queries = &self.queries(page).await?.queries;
+                if queries.is_empty() {
+                    return nothing(NO_QUERIES, format!("page {page} has no queries"));
+                }
+                let query = query_of(self.seed, page, place.page_use, queries.len());
+                let about = About::Query(place, &queries[query]);
+                self.try_until_kept(slot, first_attempt, about).await
+            }
+            Task::Group(place) => {
+                let Some(experience) = self.experience(place.experience).await? else {
+                    return nothing(
+                        NO_EXPERIENCE,
+                        format!("no experience {} could be made", place.experience),
+                    );
+                };
+                let about = About::Experience(&experience);
+                self.try_until_kept(slot, first_attempt, about).await
+            }
         }
-        let query = &queries[query_of(self.seed, &slot.cell.page, slot.page_use, queries.len())];
+    }
+
+    async fn try_until_kept(
+        &self,
+        slot: &Slot,
+        first_attempt: u32,
+        about: About<'_>,
+    ) -> Result<SlotEnd, RunError> {
         let mut rejected = 0;
         for attempt in first_attempt..self.max_attempts {
-            match self.maker.converse(slot, attempt, query).await {
+            match self.maker.converse(slot, attempt, about).await {
                 Ok(conversation) => {
                     debug_assert_eq!(
-                        (conversation.slot, conversation.attempt),
+                        conversation.place(),
                         (slot.index, attempt),
                         "a conversation knows its place"
                     );
-                    self.journal.append(EntryRef::Conversation(&conversation))?;
-                    let result = match &conversation.verdict {
+                    self.journal.append((&conversation).into())?;
+                    let result = match conversation.verdict() {
                         Verdict::Keep => AttemptResult::Kept,
                         Verdict::Reject { reason, .. } => AttemptResult::Rejected {
                             reason: reason.clone(),
                         },
                     };
                     let kept = result == AttemptResult::Kept;
-                    let turns = conversation.turns.len();
+                    let turns = conversation.turns();
                     (self.events)(&RunEvent::ConversationFinished {
                         slot: slot.index,
                         attempt,
@@ -394,6 +468,36 @@ impl<M: Maker> Shared<M> {
             result,
         });
         Ok(())
+    }
+
+    /// The experience of a place among the group chats. Rounds are made one after the other by whoever needs them first.
+    async fn experience(&self, place: u64) -> Result<Option<Arc<Experience>>, RunError> {
+        if let Some(given) = self.maker.given_experience(place) {
+            return Ok(Some(given));
+        }
+        let mut rounds = self.rounds.lock().await;
+        loop {
+            match rounds.of(place) {
+                Found::Here(experience) => return Ok(Some(experience)),
+                Found::GivenUp => return Ok(None),
+                Found::NotYet => {}
+            }
+            let made = self
+                .maker
+                .experiences(rounds.next(), &rounds.places())
+                .await
+                .map_err(|error| match error {
+                    MakeError::Fatal(error) => RunError::Fatal(error),
+                    error @ MakeError::Failed { .. } => RunError::Fatal(Arc::new(error)),
+                })?;
+            self.journal.append(EntryRef::Round(&made))?;
+            (self.events)(&RunEvent::Round {
+                round: made.round,
+                admitted: made.admitted().count(),
+                refused: made.refused().count(),
+            });
+            rounds.take(&made);
+        }
     }
 
     /// The queries of a page, made by the first place that needs them.

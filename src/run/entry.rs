@@ -1,7 +1,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::pipeline::CallOutcome;
-use crate::record::{Conversation, Query};
+use crate::pipeline::RoundResult;
+use crate::record::{Conversation, Dialogue, GroupChat, Query};
 
 /// The version of the journal's lines.
 pub const JOURNAL_VERSION: u32 = 1;
@@ -23,8 +24,12 @@ pub enum Entry {
     Call { key: String, outcome: CallOutcome },
     /// The questions of a page, complete.
     Queries(PageQueries),
-    /// A finished conversation, kept or turned down.
+    /// A round of experiences, complete.
+    Round(Box<RoundResult>),
+    /// A finished support conversation, kept or turned down.
     Conversation(Box<Conversation>),
+    /// A finished group chat, kept or turned down.
+    Group(Box<GroupChat>),
     /// An attempt that could not become a conversation.
     Failed(Failed),
     /// Everything before this line is durable.
@@ -65,9 +70,20 @@ pub(super) enum EntryRef<'a> {
         outcome: &'a CallOutcome,
     },
     Queries(&'a PageQueries),
+    Round(&'a RoundResult),
     Conversation(&'a Conversation),
+    Group(&'a GroupChat),
     Failed(&'a Failed),
     Synced,
+}
+
+impl<'a> From<&'a Dialogue> for EntryRef<'a> {
+    fn from(dialogue: &'a Dialogue) -> Self {
+        match dialogue {
+            Dialogue::Support(conversation) => Self::Conversation(conversation),
+            Dialogue::Group(chat) => Self::Group(chat),
+        }
+    }
 }
 
 /// One line: checksum of the JSON in eight hex digits, a space, the JSON, a line end.

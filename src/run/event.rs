@@ -21,6 +21,12 @@ pub enum RunEvent {
         queries: usize,
         problem: Option<String>,
     },
+    /// A round of experiences is over.
+    Round {
+        round: u64,
+        admitted: usize,
+        refused: usize,
+    },
     /// An attempt has ended.
     ConversationFinished {
         slot: u64,

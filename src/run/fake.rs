@@ -4,15 +4,20 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::{
-    Cancel, End, Inputs, MakeError, Maker, Manifest, PageMark, RunDir, RunError, RunWriter,
+    About, Cancel, End, Inputs, MakeError, Maker, Manifest, PageMark, RunDir, RunError, RunWriter,
     SharedCallLog, Slot, carry_out, conversation_id, no_events,
 };
 use crate::engine::{Completion, Finish, ModelIdentity};
 use crate::export;
-use crate::pipeline::CallOutcome;
-use crate::record::{Conversation, EndReason, ModelRole, Query, Role, Turn, Verdict};
+use crate::pipeline::hub::{Candidate, Gate, Hub, HubRules};
+use crate::pipeline::{CallOutcome, RoundResult};
+use crate::record::{
+    Conversation, Dialogue, EndReason, Experience, GroupChat, Individual, ModelRole, Query, Remark,
+    Role, Turn, Verdict,
+};
 use crate::rng::Stream;
 use crate::settings::{Environment, Overrides, RecipeText, RunSpec, Stage, resolve};
 
@@ -57,12 +62,13 @@ pub(super) fn manifest_with(
     Manifest::new(
         spec,
         Inputs {
-            models: ModelRole::ALL
-                .iter()
-                .map(|role| (*role, models(*role, &model)))
+            models: spec
+                .roles()
+                .map(|role| (role, models(role, &model)))
                 .collect(),
             pages,
             given_queries: None,
+            experience_files: BTreeMap::new(),
             prompts,
         },
     )
@@ -97,9 +103,14 @@ impl Fake {
 
     /// The maker of one session.
     pub(super) fn with(&self, calls: SharedCallLog) -> FakeMaker {
+        let rules = HubRules {
+            gate: Gate::Ungated,
+            ..HubRules::default()
+        };
         FakeMaker {
             fake: self.clone(),
             calls,
+            hub: RefCell::new(Hub::new(Vec::new(), rules).unwrap()),
         }
     }
 
@@ -146,6 +157,7 @@ impl Fake {
 pub(super) struct FakeMaker {
     fake: Fake,
     calls: SharedCallLog,
+    hub: RefCell<Hub>,
 }
 
 impl FakeMaker {
@@ -192,13 +204,60 @@ impl Maker for FakeMaker {
         Ok(queries)
     }
 
+    fn given_experience(&self, _place: u64) -> Option<Arc<Experience>> {
+        None
+    }
+
+    async fn experiences(&self, round: u64, places: &[u64]) -> Result<RoundResult, MakeError> {
+        self.check(Stage::Experiences);
+        let mut candidates = Vec::new();
+        // What later rounds make depends on what earlier ones let in.
+        let known = self.hub.borrow().members().len();
+        for place in places {
+            let key = format!("e/{round}/{place}/0");
+            let reply = self.fake.say(&key, &self.calls).await?;
+            let draw = Stream::root(4).child(&key);
+            let name = |name: &str| Individual {
+                name: name.into(),
+                ..Individual::of_persona("someone")
+            };
+            let made = if draw.unit(0) < 0.3 {
+                Err("cut off".to_owned())
+            } else {
+                Ok(Experience {
+                    id: format!("e/{place}"),
+                    participants: vec![name("Ada"), name("Bo")],
+                    relations: format!("They know {known} others."),
+                    situation: reply.text.replace('\n', " "),
+                    topic: "the thing".into(),
+                    starter: "Who has it?".into(),
+                    ..Experience::default()
+                })
+            };
+            candidates.push(Candidate {
+                place: *place,
+                made,
+            });
+        }
+        let admitted = self.hub.borrow_mut().admit(round, candidates);
+        admitted.map_err(MakeError::fatal)
+    }
+
+    fn recall_round(&self, round: &RoundResult) {
+        self.hub.borrow_mut().replay(round).unwrap();
+    }
+
     async fn converse(
         &self,
         slot: &Slot,
         attempt: u32,
-        query: &Query,
-    ) -> Result<Conversation, MakeError> {
+        about: About<'_>,
+    ) -> Result<Dialogue, MakeError> {
         self.check(Stage::Conversations);
+        let (place, query) = match about {
+            About::Query(place, query) => (place, query),
+            About::Experience(experience) => return self.chat(slot, attempt, experience).await,
+        };
         let id = conversation_id(slot.index, attempt);
         let draw = Stream::root(2).child(&id);
         let mut turns = Vec::new();
@@ -235,20 +294,61 @@ impl Maker for FakeMaker {
                 detail: "x".into(),
             }
         };
-        Ok(Conversation {
+        Ok(Dialogue::Support(Conversation {
             id,
             slot: slot.index,
             attempt,
-            cell: slot.cell.clone(),
-            case: slot.case.clone(),
+            cell: place.cell.clone(),
+            case: place.case.clone(),
             query_id: query.id.clone(),
             query: query.text.clone(),
             passages: vec![0, 2],
             turns,
-            outcome: Some(slot.cell.outcome),
+            outcome: Some(place.cell.outcome),
             end_reason: EndReason::Customer,
             verdict,
-        })
+        }))
+    }
+}
+
+impl FakeMaker {
+    async fn chat(
+        &self,
+        slot: &Slot,
+        attempt: u32,
+        experience: &Experience,
+    ) -> Result<Dialogue, MakeError> {
+        let id = conversation_id(slot.index, attempt);
+        let mut turns = Vec::new();
+        for turn in 0..3 {
+            let key = format!("{id}/member/{turn}/0");
+            let reply = self.fake.say(&key, &self.calls).await?;
+            turns.push(Remark {
+                speaker: turn % 2,
+                text: reply.text,
+                tokens: reply.tokens,
+                moves: Vec::new(),
+                rejected: Vec::new(),
+            });
+        }
+        let verdict = if Stream::root(5).child(&id).unit(0) < 0.7 {
+            Verdict::Keep
+        } else {
+            Verdict::Reject {
+                reason: "echo".into(),
+                detail: "x".into(),
+            }
+        };
+        Ok(Dialogue::Group(GroupChat {
+            id,
+            slot: slot.index,
+            attempt,
+            experience: experience.clone(),
+            planned_turns: 3,
+            turns,
+            end_reason: EndReason::MaxTurns,
+            verdict,
+        }))
     }
 }
 

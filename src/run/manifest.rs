@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::plan::PLAN_VERSION;
 use super::store::RunError;
 use crate::engine::ModelIdentity;
-use crate::record::{ModelMark, ModelRole, Provenance, RECORD_VERSION};
+use crate::record::{Kind, ModelMark, ModelRole, Provenance, RECORD_VERSION};
 use crate::settings::{Keys, RunSpec, Stage, diff_keys};
 use crate::{fsio, hash};
 
@@ -37,6 +37,8 @@ pub struct Inputs {
     pub pages: Vec<PageMark>,
     /// The hash of the file in `queries.from`.
     pub given_queries: Option<String>,
+    /// Of what experiences are made from: given ones, seeds, people; by the key that names it.
+    pub experience_files: BTreeMap<&'static str, String>,
     /// Hashes of the templates each stage renders, by template name.
     pub prompts: BTreeMap<Stage, BTreeMap<String, String>>,
 }
@@ -49,7 +51,7 @@ pub struct Manifest {
     /// The program that made the run's folder.
     pub program: String,
     pub name: String,
-    /// The agent's, as it was when the run began; rows name it so.
+    /// The agent's, or the members' of groups, as it was when the run began; rows name it so.
     pub model: ModelIdentity,
     /// Of every role that the run has work for, where they are not all the same.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -75,17 +77,19 @@ impl Manifest {
     /// The manifest of a run to be.
     ///
     /// # Panics
-    /// When the agent has no model.
+    /// When the leading role has no model.
     #[must_use]
     pub fn new(spec: &RunSpec, inputs: Inputs) -> Self {
         let Inputs {
             mut models,
             mut pages,
             given_queries,
+            experience_files,
             prompts,
         } = inputs;
         pages.sort();
-        let model = models[&ModelRole::Agent].clone();
+        let model = models[&spec.leading_role()].clone();
+        let roles = |stage| recorded_roles(spec, stage);
         let mark = |stage: Stage, parents: &[(&str, Value)]| {
             let mut keys = spec.content_keys(stage);
             keys.extend(
@@ -93,7 +97,7 @@ impl Manifest {
                     .iter()
                     .map(|(path, value)| ((*path).to_owned(), value.clone())),
             );
-            keys.extend(model_keys(stage, &models));
+            keys.extend(model_keys(&roles(stage), &models, &model));
             keys.insert("versions.record".into(), RECORD_VERSION.into());
             keys.insert("versions.rules".into(), RULES_VERSION.into());
             let prompts = prompts.get(&stage).into_iter().flatten();
@@ -105,18 +109,27 @@ impl Manifest {
                 keys,
             }
         };
-        let queries = mark(
-            Stage::Queries,
-            &[
+        let mut stages = BTreeMap::new();
+        let mut parents = vec![("versions.plan", Value::from(PLAN_VERSION))];
+        if spec.has(Kind::Support) {
+            let made_from = [
                 ("pages", hash::of_value(&pages).into()),
                 ("queries.from", given_queries.into()),
-            ],
-        );
-        let parents = [
-            (QUERIES_PARENT, Value::from(queries.fingerprint.clone())),
-            ("versions.plan", PLAN_VERSION.into()),
-        ];
-        let conversations = mark(Stage::Conversations, &parents);
+            ];
+            let queries = mark(Stage::Queries, &made_from);
+            parents.push((QUERIES_PARENT, queries.fingerprint.clone().into()));
+            stages.insert(Stage::Queries, queries);
+        }
+        if spec.has(Kind::Group) {
+            let made_from: Vec<(&str, Value)> = experience_files
+                .into_iter()
+                .map(|(key, hash)| (key, hash.into()))
+                .collect();
+            let experiences = mark(Stage::Experiences, &made_from);
+            parents.push((EXPERIENCES_PARENT, experiences.fingerprint.clone().into()));
+            stages.insert(Stage::Experiences, experiences);
+        }
+        stages.insert(Stage::Conversations, mark(Stage::Conversations, &parents));
         if models.values().all(|other| *other == model) {
             models.clear();
         }
@@ -124,10 +137,7 @@ impl Manifest {
             format: RUN_FORMAT,
             program: PROGRAM.into(),
             name: spec.name.clone(),
-            stages: BTreeMap::from([
-                (Stage::Queries, queries),
-                (Stage::Conversations, conversations),
-            ]),
+            stages,
             operational: spec.operational_keys(),
             model,
             models,
@@ -208,10 +218,11 @@ impl Manifest {
     #[must_use]
     pub fn changed_keys(&self, newer: &Self) -> Vec<String> {
         let mut changed = Vec::new();
-        for stage in [Stage::Queries, Stage::Conversations] {
+        for stage in Stage::ALL {
             let keys = |manifest: &Self| {
-                let mark = manifest.stages.get(&stage);
-                mark.map(|mark| by_role(stage, mark.keys.clone()))
+                let mark = manifest.stages.get(stage);
+                let roles = recorded_roles(&manifest.spec, *stage);
+                mark.map(|mark| by_role(&roles, mark.keys.clone()))
                     .unwrap_or_default()
             };
             changed.extend(diff_keys(&keys(self), &keys(newer)));
@@ -223,10 +234,10 @@ impl Manifest {
             ("models", ".chat_template_kwargs", "chat_template_kwargs"),
         ] {
             let of = |role: &ModelRole| format!("{table}.{role}{end}");
-            let mut speakers = roles_of(Stage::Conversations).to_vec();
+            let mut speakers = recorded_roles(&newer.spec, Stage::Conversations);
             if word == "thinking" {
                 // Who decides says nothing.
-                speakers.retain(|role| *role != ModelRole::Status);
+                speakers.retain(|role| ![ModelRole::Status, ModelRole::Manager].contains(role));
             }
             if speakers.iter().all(|role| changed.contains(&of(role))) {
                 // All of them are one word.
@@ -234,8 +245,8 @@ impl Manifest {
                 changed.push(word.to_owned());
             }
         }
-        // It only says that something of the queries changed, and that is named itself.
-        changed.retain(|key| key != QUERIES_PARENT);
+        // They only say that something of an earlier stage changed, and that is named itself.
+        changed.retain(|key| ![QUERIES_PARENT, EXPERIENCES_PARENT].contains(&key.as_str()));
         changed.sort();
         changed.dedup();
         changed
@@ -282,19 +293,35 @@ impl Manifest {
 /// What ends the key of a model's numeric profile.
 const PROFILE: &str = ".profile";
 
-/// The roles that make a stage's records.
-fn roles_of(stage: Stage) -> &'static [ModelRole] {
+/// The roles that make a stage's records, also where they have no work.
+fn recorded_roles(spec: &RunSpec, stage: Stage) -> Vec<ModelRole> {
+    let mut roles = Vec::new();
     match stage {
-        Stage::Queries => &[ModelRole::Queries],
-        Stage::Conversations => &[ModelRole::Customer, ModelRole::Agent, ModelRole::Status],
+        Stage::Queries => roles.push(ModelRole::Queries),
+        Stage::Experiences => roles.push(ModelRole::Experiences),
+        Stage::Conversations => {
+            if spec.has(Kind::Support) {
+                roles.extend([ModelRole::Customer, ModelRole::Agent, ModelRole::Status]);
+            }
+            if spec.has(Kind::Group) {
+                roles.extend([ModelRole::Member, ModelRole::Manager]);
+            }
+        }
     }
+    roles
 }
 
-/// The keys by which a stage depends on its models, and on no others: `model`, or `model.<role>` where they differ.
-fn model_keys(stage: Stage, models: &BTreeMap<ModelRole, ModelIdentity>) -> Keys {
-    let of = |role: &ModelRole| models.get(role).unwrap_or(&models[&ModelRole::Agent]);
-    let content = |role: &ModelRole| (of(role).hash.as_str(), of(role).profile.as_str());
-    let roles = roles_of(stage);
+/// The keys by which a stage depends on its models, and on no others: `model`, or `model.<role>` where they differ. `other`
+/// stands for roles without work.
+fn model_keys(
+    roles: &[ModelRole],
+    models: &BTreeMap<ModelRole, ModelIdentity>,
+    other: &ModelIdentity,
+) -> Keys {
+    let content = |role: &ModelRole| {
+        let model = models.get(role).unwrap_or(other);
+        (model.hash.as_str(), model.profile.as_str())
+    };
     let alike = roles.iter().all(|role| content(role) == content(&roles[0]));
     let named = |name: String, role: &ModelRole| {
         let (hash, profile) = content(role);
@@ -313,10 +340,10 @@ fn model_keys(stage: Stage, models: &BTreeMap<ModelRole, ModelIdentity>) -> Keys
 }
 
 /// A stage's keys with its models named by role, however they were written.
-fn by_role(stage: Stage, mut keys: Keys) -> Keys {
+fn by_role(roles: &[ModelRole], mut keys: Keys) -> Keys {
     for end in ["", PROFILE] {
         if let Some(value) = keys.remove(&format!("model{end}")) {
-            let roles = roles_of(stage).iter();
+            let roles = roles.iter();
             keys.extend(roles.map(|role| (format!("model.{role}{end}"), value.clone())));
         }
     }
@@ -325,6 +352,8 @@ fn by_role(stage: Stage, mut keys: Keys) -> Keys {
 
 /// The key by which conversations depend on queries.
 const QUERIES_PARENT: &str = "stage.queries";
+/// The key by which they depend on experiences.
+const EXPERIENCES_PARENT: &str = "stage.experiences";
 
 /// The manifest of every readable run in a folder of runs, with its path, in path order.
 pub(super) fn manifests_in(runs: &Path) -> Vec<(PathBuf, Manifest)> {

@@ -9,14 +9,17 @@ mod case;
 mod coordinator;
 mod entry;
 mod event;
+mod group_plan;
 mod journal;
 mod lock;
 mod manifest;
 mod plan;
 mod quota;
 mod replay;
+mod rounds;
 mod status;
 mod store;
+mod support_plan;
 
 #[cfg(test)]
 mod fake;
@@ -29,15 +32,17 @@ mod plan_tests;
 #[cfg(test)]
 mod run_tests;
 
-pub use coordinator::{End, MakeError, Maker, SharedCallLog, Summary, carry_out};
+pub use coordinator::{About, End, MakeError, Maker, SharedCallLog, Summary, carry_out};
 pub use entry::{Entry, Failed, JOURNAL_VERSION, PageQueries};
 pub use event::{AttemptResult, Cancel, EventSink, Progress, RunEvent, no_events};
+pub use group_plan::{GroupPlace, GroupPlan};
 pub use journal::{Journal, JournalError, Sink, read_entry, read_journal};
 pub use lock::{Holder, RunLock};
 pub use manifest::{Inputs, Manifest, PROGRAM, PageMark, RULES_VERSION, RUN_FORMAT, StageMark};
-pub use plan::{PLAN_VERSION, Plan, Slot, query_of};
+pub use plan::{PLAN_VERSION, Plan, Slot, Task, query_of};
 pub use replay::{
-    Attempt, AttemptEnd, NO_QUERIES, Replay, SlotHistory, SlotState, conversation_id,
+    Attempt, AttemptEnd, NO_EXPERIENCE, NO_QUERIES, Replay, SlotHistory, SlotState, conversation_id,
 };
 pub use status::{RunState, Shortfall, Status};
 pub use store::{RunDir, RunError, RunWriter, nearest_run};
+pub use support_plan::SupportPlace;

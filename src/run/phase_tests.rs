@@ -59,6 +59,25 @@ fn stages_in_turn_go_on_where_they_stopped() {
     );
 }
 
+const MIXED: &str =
+    "count = 30\n[plan]\nkind = { support = 1, group = 2 }\n[experiences]\nper_round = 5";
+
+#[test]
+fn groups_in_turn_make_the_same() {
+    let runs = tempfile::tempdir().unwrap();
+    let spec = spec(MIXED);
+    let (dir, _) = session(&runs.path().join("stream"), &spec, &Fake::restless(1), 8).unwrap();
+    let fake = in_phases();
+    let (turns, end) = session(&runs.path().join("turns"), &spec, &fake, 8).unwrap();
+    assert_eq!(end, End::Complete);
+    assert_eq!(exported(&turns), exported(&dir));
+    assert!(exported(&dir).contains("\"perspective\""));
+    assert_eq!(
+        *fake.begun.borrow(),
+        [Stage::Queries, Stage::Experiences, Stage::Conversations]
+    );
+}
+
 #[test]
 fn a_stage_depends_on_its_own_models_alone() {
     let other = |role: ModelRole, change: fn(&mut ModelIdentity)| {

@@ -1,10 +1,11 @@
 use serde::{Deserialize, Serialize};
 
-use super::case::draw_case;
-use super::quota::{Quota, weights};
-use crate::record::{Case, Cell, Outcome, Style, Tone};
+use super::group_plan::{GroupPlace, GroupPlan};
+use super::quota::{Quota, share_weights};
+use super::support_plan::{SupportPlace, SupportPlan};
+use crate::record::Kind;
 use crate::rng::Stream;
-use crate::settings::{Axis, RunSpec, ShareName, Shares};
+use crate::settings::RunSpec;
 
 /// The version of the plan's rules; part of every conversation's fingerprint.
 pub const PLAN_VERSION: u32 = 1;
@@ -14,92 +15,69 @@ pub const PLAN_VERSION: u32 = 1;
 pub struct Slot {
     /// From 0.
     pub index: u64,
-    pub cell: Cell,
-    /// How many earlier places use the same page; [`query_of`] turns it into a query.
-    pub page_use: u64,
-    pub case: Case,
+    pub task: Task,
 }
 
-/// The endless plan of a run: what each place asks for.
-///
-/// Any prefix is balanced. On each axis every value is within less than one of its exact share; crossed axes are so
-/// jointly, and then nearly so one by one; every pair of axes is kept as even as that allows; what is still open is drawn
-/// from the place's stream. A place depends on the earlier ones and never on how many follow.
-#[derive(Clone, Debug)]
-pub struct Plan {
-    pages: Vec<String>,
-    tones: Vec<Tone>,
-    styles: Vec<Style>,
-    products: Vec<String>,
-    outcomes: Vec<Outcome>,
-    /// One per axis, in the order of [`Axis::ALL`].
-    quotas: Vec<Quota>,
-    units: Vec<Unit>,
-    pairs: Pairs,
-    page_uses: Vec<u64>,
-    seed: u64,
-    next: u64,
+/// What a place asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Task {
+    Support(SupportPlace),
+    Group(GroupPlace),
 }
 
-/// Axes whose values are chosen together.
-#[derive(Clone, Debug)]
-struct Unit {
-    axes: Vec<usize>,
-    /// Over the joint values; the axis' own when it is alone.
-    quota: Quota,
-    /// Values per axis, to take a joint value apart.
-    sizes: Vec<usize>,
-}
-
-impl Unit {
-    /// The axis values of a joint value.
-    fn split(&self, mut joint: usize) -> impl Iterator<Item = (usize, usize)> {
-        self.axes.iter().zip(&self.sizes).map(move |(axis, size)| {
-            let value = joint % size;
-            joint /= size;
-            (*axis, value)
-        })
+impl Slot {
+    /// What a support conversation is to be like.
+    #[must_use]
+    pub fn support(&self) -> Option<&SupportPlace> {
+        match &self.task {
+            Task::Support(place) => Some(place),
+            Task::Group(_) => None,
+        }
     }
 }
 
+impl std::fmt::Display for Task {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Support(SupportPlace { cell, .. }) => write!(
+                f,
+                "{} · {} · {} · {} › {}",
+                cell.tone, cell.style, cell.product, cell.page, cell.outcome
+            ),
+            Self::Group(place) => write!(
+                f,
+                "group of {} · experience {}",
+                place.participants, place.experience
+            ),
+        }
+    }
+}
+
+/// The endless plan of a run: kinds of conversations interleaved by their shares, each with a plan of its own. Any prefix is
+/// balanced, and a place depends on the earlier ones and never on how many follow.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    kinds: Vec<Kind>,
+    quota: Quota,
+    draw: Stream,
+    support: Option<SupportPlan>,
+    groups: GroupPlan,
+    next: u64,
+}
+
 impl Plan {
-    /// The plan of a recipe over its pages. The order of `pages` does not matter; there must be one at least.
+    /// The plan of a recipe over its pages. The order of `pages` does not matter; where there are support conversations,
+    /// there must be one at least.
     #[must_use]
     pub fn new(spec: &RunSpec, pages: &[String]) -> Self {
-        let mut pages = pages.to_vec();
-        pages.sort_unstable();
-        pages.dedup();
-        assert!(!pages.is_empty(), "a plan needs a page");
-        let axis_weights = [
-            vec![1; pages.len()],
-            share_weights(&spec.customer.tone),
-            share_weights(&spec.customer.style),
-            share_weights(&spec.customer.product),
-            share_weights(&spec.plan.outcome),
-        ];
-        let mut units = Vec::new();
-        let crossed: Vec<usize> = spec.plan.cross.iter().map(|axis| place(*axis)).collect();
-        if !crossed.is_empty() {
-            units.push(unit(crossed.clone(), &axis_weights));
-        }
-        units.extend(
-            (0..axis_weights.len())
-                .filter(|axis| !crossed.contains(axis))
-                .map(|axis| unit(vec![axis], &axis_weights)),
-        );
-        // The widest first: the narrow ones find their place around it.
-        units.sort_by_key(|unit| std::cmp::Reverse(unit.quota.values().len()));
+        let support = spec.has(Kind::Support);
         Self {
-            page_uses: vec![0; pages.len()],
-            pages,
-            tones: spec.customer.tone.values().copied().collect(),
-            styles: spec.customer.style.values().copied().collect(),
-            products: spec.customer.product.values().cloned().collect(),
-            outcomes: spec.plan.outcome.values().copied().collect(),
-            pairs: Pairs::new(axis_weights.each_ref().map(Vec::len)),
-            quotas: axis_weights.into_iter().map(Quota::new).collect(),
-            units,
-            seed: spec.seed,
+            kinds: spec.plan.kind.values().copied().collect(),
+            quota: Quota::new(share_weights(&spec.plan.kind)),
+            draw: Stream::root(spec.seed).child("kind"),
+            support: support.then(|| SupportPlan::new(spec, pages)),
+            groups: GroupPlan::new(spec),
             next: 0,
         }
     }
@@ -110,77 +88,6 @@ impl Plan {
         self.take(usize::try_from(count).unwrap_or(usize::MAX))
             .collect()
     }
-
-    /// Chooses the next place's value on every axis.
-    fn choose(&mut self, draw: Stream) -> [usize; AXES] {
-        let mut chosen: [Option<usize>; AXES] = [None; AXES];
-        let mut safe: Vec<Vec<usize>> = vec![Vec::new(); self.units.len()];
-        for (unit, safe) in self.units.iter_mut().zip(&mut safe) {
-            unit.quota.safe(safe);
-        }
-        // A second round lets the first choices answer to the later ones.
-        for round in 0..2 {
-            for (at, unit) in self.units.iter().enumerate() {
-                unit.axes.iter().for_each(|axis| chosen[*axis] = None);
-                let scores: Vec<f64> = safe[at]
-                    .iter()
-                    .map(|value| self.score(unit, *value, &chosen))
-                    .collect();
-                let best = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-                let ties: Vec<usize> = safe[at]
-                    .iter()
-                    .zip(&scores)
-                    .filter(|(_, score)| **score > best - 1e-9)
-                    .map(|(value, _)| *value)
-                    .collect();
-                let joint = *draw.pick(round * AXES as u64 + at as u64, &ties);
-                unit.split(joint)
-                    .for_each(|(axis, value)| chosen[axis] = Some(value));
-            }
-        }
-        let chosen = chosen.map(|value| value.expect("every axis is in a unit"));
-        for unit in &mut self.units {
-            let joint = unit
-                .axes
-                .iter()
-                .zip(&unit.sizes)
-                .rev()
-                .fold(0, |joint, (axis, size)| joint * size + chosen[*axis]);
-            unit.quota.serve(joint);
-        }
-        for (quota, value) in self.quotas.iter_mut().zip(chosen) {
-            quota.serve(value);
-        }
-        self.pairs.count(&chosen);
-        chosen
-    }
-
-    /// How much a value of a unit is wanted beside what is chosen on the other axes.
-    fn score(&self, unit: &Unit, joint: usize, chosen: &[Option<usize>; AXES]) -> f64 {
-        let crossed = unit.axes.len() > 1;
-        let mut score = if crossed {
-            CROSSED_JOINT * unit.quota.deficit(joint)
-        } else {
-            0.0
-        };
-        for (axis, value) in unit.split(joint) {
-            for (other, held) in chosen.iter().enumerate() {
-                let Some(held) = *held else { continue };
-                #[expect(
-                    clippy::cast_precision_loss,
-                    reason = "a plan is far shorter than 2^53"
-                )]
-                let expected = (self.next + 1) as f64
-                    * self.quotas[axis].share(value)
-                    * self.quotas[other].share(held);
-                score += expected - f64::from(self.pairs.seen(axis, value, other, held));
-            }
-            if crossed {
-                score += CROSSED_AXIS * self.quotas[axis].deficit(value);
-            }
-        }
-        score
-    }
 }
 
 impl Iterator for Plan {
@@ -188,28 +95,16 @@ impl Iterator for Plan {
 
     fn next(&mut self) -> Option<Slot> {
         let index = self.next;
-        let draw = Stream::root(self.seed).child("plan").at(index);
-        let [page, tone, style, product, outcome] = self.choose(draw);
+        let mut safe = Vec::new();
+        self.quota.safe(&mut safe);
+        let kind = *self.draw.at(index).pick(0, &safe);
+        self.quota.serve(kind);
         self.next += 1;
-        let page_use = self.page_uses[page];
-        self.page_uses[page] += 1;
-        let cell = Cell {
-            page: self.pages[page].clone(),
-            tone: self.tones[tone],
-            style: self.styles[style],
-            product: self.products[product].clone(),
-            outcome: self.outcomes[outcome],
+        let task = match (self.kinds[kind], &mut self.support) {
+            (Kind::Support, Some(plan)) => Task::Support(plan.next()?),
+            (Kind::Group, _) | (Kind::Support, None) => Task::Group(self.groups.next()?),
         };
-        let case = draw_case(
-            &cell.product,
-            Stream::root(self.seed).child("case").at(index),
-        );
-        Some(Slot {
-            index,
-            cell,
-            page_use,
-            case,
-        })
+        Some(Slot { index, task })
     }
 }
 
@@ -228,86 +123,4 @@ pub fn query_of(seed: u64, page: &str, page_use: u64, queries: usize) -> usize {
         .child(page)
         .at(round)
         .shuffle(queries)[within]
-}
-
-/// Beside a deficit in a pair, what one on a crossed axis and one in a joint value count for. Each axis' own share comes
-/// first; without the joint term rare joint values are served too early, and the common ones then come in a rush.
-const CROSSED_AXIS: f64 = 8.0;
-const CROSSED_JOINT: f64 = 8.0;
-
-/// The axes of a cell.
-const AXES: usize = Axis::ALL.len();
-
-fn place(axis: Axis) -> usize {
-    Axis::ALL
-        .iter()
-        .position(|other| *other == axis)
-        .expect("every axis is listed")
-}
-
-fn share_weights<T: ShareName>(shares: &Shares<T>) -> Vec<u64> {
-    weights(
-        &shares
-            .entries()
-            .iter()
-            .map(|(_, share)| *share)
-            .collect::<Vec<_>>(),
-    )
-}
-
-fn unit(axes: Vec<usize>, axis_weights: &[Vec<u64>; AXES]) -> Unit {
-    let sizes: Vec<usize> = axes.iter().map(|axis| axis_weights[*axis].len()).collect();
-    // Joint value = first + size of first * (second + ...), as `split` takes it apart.
-    let mut joint = vec![1.0];
-    for axis in &axes {
-        let total: u64 = axis_weights[*axis].iter().sum();
-        #[expect(clippy::cast_precision_loss, reason = "weights are below 2^24")]
-        let shares = axis_weights[*axis]
-            .iter()
-            .map(|weight| *weight as f64 / if total > 1 << 12 { total as f64 } else { 1.0 });
-        joint = shares
-            .flat_map(|share| joint.iter().map(move |held| held * share))
-            .collect();
-    }
-    Unit {
-        quota: Quota::new(weights(&joint)),
-        axes,
-        sizes,
-    }
-}
-
-/// How often each two values of two axes have met.
-#[derive(Clone, Debug)]
-struct Pairs {
-    sizes: [usize; AXES],
-    /// By the two axes, each pair both ways round: `[a][b][value of a * size of b + value of b]`.
-    tables: [[Vec<u32>; AXES]; AXES],
-}
-
-impl Pairs {
-    fn new(sizes: [usize; AXES]) -> Self {
-        let table = |a: usize, b: usize| {
-            if a == b {
-                Vec::new()
-            } else {
-                vec![0; sizes[a] * sizes[b]]
-            }
-        };
-        Self {
-            sizes,
-            tables: std::array::from_fn(|a| std::array::from_fn(|b| table(a, b))),
-        }
-    }
-
-    fn seen(&self, axis: usize, value: usize, other: usize, held: usize) -> u32 {
-        self.tables[axis][other][value * self.sizes[other] + held]
-    }
-
-    fn count(&mut self, chosen: &[usize; AXES]) {
-        for (a, tables) in self.tables.iter_mut().enumerate() {
-            for (b, table) in tables.iter_mut().enumerate().filter(|(b, _)| *b != a) {
-                table[chosen[a] * self.sizes[b] + chosen[b]] += 1;
-            }
-        }
-    }
 }

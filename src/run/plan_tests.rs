@@ -23,7 +23,7 @@ fn pages(count: usize) -> Vec<String> {
 
 /// The values of a slot, by axis.
 fn values(slot: &Slot) -> [String; 5] {
-    let cell = &slot.cell;
+    let cell = &slot.support().unwrap().cell;
     [
         cell.page.clone(),
         cell.tone.to_string(),
@@ -142,10 +142,11 @@ fn a_longer_plan_begins_with_the_shorter_one() {
     assert!(long.iter().zip(0..).all(|(slot, n)| slot.index == n));
     let mut uses = BTreeMap::<&str, u64>::new();
     for slot in &long {
-        let next = uses.entry(&slot.cell.page).or_default();
-        assert_eq!(slot.page_use, *next);
+        let place = slot.support().unwrap();
+        let next = uses.entry(&place.cell.page).or_default();
+        assert_eq!(place.page_use, *next);
         *next += 1;
-        assert_eq!(slot.case.item, slot.cell.product);
+        assert_eq!(place.case.item, place.cell.product);
     }
 }
 

@@ -1,5 +1,7 @@
 use std::ops::Range;
 
+use crate::settings::{ShareName, Shares};
+
 /// Serves values in proportion to their weights, one after the other, such that after every step each value has been
 /// served within less than one of its exact share; among the values that keep that promise, the caller chooses.
 ///
@@ -160,6 +162,17 @@ pub(super) fn weights(shares: &[f64]) -> Vec<u64> {
         .iter()
         .map(|share| ((share / sum * 1e6).round() as u64).max(1))
         .collect()
+}
+
+/// A table of shares as whole numbers.
+pub(super) fn share_weights<T: ShareName>(shares: &Shares<T>) -> Vec<u64> {
+    weights(
+        &shares
+            .entries()
+            .iter()
+            .map(|(_, share)| *share)
+            .collect::<Vec<_>>(),
+    )
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::entry::{Entry, PageQueries};
 use super::journal::{JournalError, read_journal};
-use crate::pipeline::CallOutcome;
-use crate::record::{Conversation, Verdict};
+use crate::pipeline::{CallOutcome, RoundResult};
+use crate::record::{Dialogue, Verdict};
 
 /// What a journal amounts to: which places are finished, and what unfinished ones need to go on. Conversations stay on
 /// disk, and the calls of finished ones are forgotten on the way, so that a long journal needs little memory.
@@ -14,6 +14,8 @@ use crate::record::{Conversation, Verdict};
 pub struct Replay {
     /// By page.
     pub queries: BTreeMap<String, PageQueries>,
+    /// Rounds of experiences, by number.
+    rounds: BTreeMap<u64, RoundResult>,
     /// By place in the plan.
     pub slots: BTreeMap<u64, SlotHistory>,
     /// Calls of conversations and pages that are not finished, by key.
@@ -50,6 +52,17 @@ pub enum AttemptEnd {
     },
 }
 
+impl AttemptEnd {
+    fn of(verdict: &Verdict) -> Self {
+        match verdict {
+            Verdict::Keep => Self::Kept,
+            Verdict::Reject { reason, .. } => Self::Rejected {
+                reason: reason.clone(),
+            },
+        }
+    }
+}
+
 /// How far a place is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SlotState {
@@ -71,6 +84,8 @@ impl SlotState {
 
 /// The reason of a place whose page has no queries.
 pub const NO_QUERIES: &str = "no_queries";
+/// The reason of a place for which no experience could be made.
+pub const NO_EXPERIENCE: &str = "no_experience";
 
 impl SlotHistory {
     /// How far the place is. Attempts count in order; one that stands after a gap does not yet count.
@@ -80,8 +95,10 @@ impl SlotHistory {
             match self.attempts.get(&attempt).map(|attempt| &attempt.end) {
                 None => return SlotState::Open { attempt },
                 Some(AttemptEnd::Kept) => return SlotState::Kept { attempt },
-                // Nothing that is tried again would find a question.
-                Some(AttemptEnd::Failed { reason }) if reason == NO_QUERIES => {
+                // Nothing that is tried again would find a question, or an experience.
+                Some(AttemptEnd::Failed { reason })
+                    if [NO_QUERIES, NO_EXPERIENCE].contains(&reason.as_str()) =>
+                {
                     return SlotState::Exhausted;
                 }
                 Some(_) => {}
@@ -123,6 +140,15 @@ impl Replay {
             })
     }
 
+    /// The rounds of experiences that are over, in order; one that stands after a gap does not yet count.
+    pub fn rounds(&self) -> impl Iterator<Item = &RoundResult> {
+        self.rounds
+            .values()
+            .zip(0..)
+            .take_while(|(round, n)| round.round == *n)
+            .map(|(round, _)| round)
+    }
+
     /// Attempts that have come to an end, kept or not.
     #[must_use]
     pub fn attempts(&self) -> usize {
@@ -152,14 +178,17 @@ impl Replay {
                 self.forget(&format!("q/{page}/"), |key| page_of(key) == Some(page));
                 self.queries.entry(queries.page.clone()).or_insert(queries);
             }
+            Entry::Round(round) => {
+                self.forget(&format!("e/{}/", round.round), |_| true);
+                self.rounds.entry(round.round).or_insert(*round);
+            }
             Entry::Conversation(conversation) => {
-                let end = match &conversation.verdict {
-                    Verdict::Keep => AttemptEnd::Kept,
-                    Verdict::Reject { reason, .. } => AttemptEnd::Rejected {
-                        reason: reason.clone(),
-                    },
-                };
+                let end = AttemptEnd::of(&conversation.verdict);
                 self.finish(conversation.slot, conversation.attempt, Attempt { end, at });
+            }
+            Entry::Group(chat) => {
+                let end = AttemptEnd::of(&chat.verdict);
+                self.finish(chat.slot, chat.attempt, Attempt { end, at });
             }
             Entry::Failed(failed) => {
                 self.finish(
@@ -234,9 +263,10 @@ pub fn conversation_id(slot: u64, attempt: u32) -> String {
 }
 
 /// A conversation as the journal's entry, or nothing when the entry is another.
-pub(super) fn as_conversation(entry: Entry) -> Option<Conversation> {
+pub(super) fn as_dialogue(entry: Entry) -> Option<Dialogue> {
     match entry {
-        Entry::Conversation(conversation) => Some(*conversation),
+        Entry::Conversation(conversation) => Some(Dialogue::Support(*conversation)),
+        Entry::Group(chat) => Some(Dialogue::Group(*chat)),
         _ => None,
     }
 }

@@ -239,9 +239,9 @@ fn status_counts_and_names_what_is_missing() {
     let plan = Plan::new(&spec, &dir.manifest().page_ids()).slots(40);
     for missing in &status.shortfalls {
         let place = &plan[usize::try_from(missing.slot).unwrap()];
-        assert_eq!((place.index, &place.cell), (missing.slot, &missing.cell));
+        assert_eq!((place.index, &place.task), (missing.slot, &missing.task));
         assert!(
-            missing.cell.page == "empty" && missing.reasons == ["no_queries"]
+            place.support().unwrap().cell.page == "empty" && missing.reasons == ["no_queries"]
                 || missing.reasons.len() == 2,
             "{missing:?}"
         );
@@ -638,7 +638,8 @@ proptest! {
     fn nothing_that_happens_reaches_the_bytes(
         stops in prop::collection::vec((1u64..60, 1usize..20, any::<u64>(), 0usize..300), 0..4), last in 1usize..30, order: u64,
     ) {
-        let spec = spec("count = 7");
+        let kinds = if order % 2 == 0 { "" } else { "\n[plan]\nkind = { support = 1, group = 1 }\n[experiences]\nper_round = 3" };
+        let spec = spec(&format!("count = 7{kinds}"));
         let runs = tempfile::tempdir().unwrap();
         for (stop, concurrency, restless, cut) in stops {
             let (dir, _) = session(runs.path(), &spec, &Fake { stop_after: Some(stop), ..Fake::restless(restless) }, concurrency).unwrap();
@@ -665,7 +666,9 @@ fn every_page_is_asked_evenly() {
     let replay = dir.replay().unwrap();
     let mut uses = BTreeMap::<String, u64>::new();
     for conversation in dir.kept(&replay).unwrap() {
-        *uses.entry(conversation.unwrap().query_id).or_default() += 1;
+        let conversation = conversation.unwrap();
+        let query = &conversation.support().unwrap().query_id;
+        *uses.entry(query.clone()).or_default() += 1;
     }
     assert_eq!(
         uses.values().copied().collect::<Vec<_>>(),

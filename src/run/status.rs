@@ -5,10 +5,10 @@ use serde::Serialize;
 
 use super::lock::Holder;
 use super::manifest::Manifest;
-use super::plan::Plan;
+use super::plan::{Plan, Task};
 use super::replay::{AttemptEnd, Replay, SlotState};
 use super::store::RunDir;
-use crate::record::{Cell, ModelRole};
+use crate::record::ModelRole;
 
 /// How far a run is.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -54,7 +54,7 @@ pub enum RunState {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Shortfall {
     pub slot: u64,
-    pub cell: Cell,
+    pub task: Task,
     /// Why its attempts were turned down, in order.
     pub reasons: Vec<String>,
 }
@@ -127,10 +127,10 @@ fn shortfalls(manifest: &Manifest, places: Vec<(u64, Vec<String>)>) -> Vec<Short
     places
         .into_iter()
         .map_while(|(slot, reasons)| {
-            let cell = plan.find(|place| place.index >= slot)?.cell;
+            let task = plan.find(|place| place.index >= slot)?.task;
             Some(Shortfall {
                 slot,
-                cell,
+                task,
                 reasons,
             })
         })

@@ -8,10 +8,10 @@ use super::entry::{Entry, EntryRef, JOURNAL_VERSION, PageQueries};
 use super::journal::{Journal, JournalError, read_entry, read_journal};
 use super::lock::{Holder, LockError, RunLock};
 use super::manifest::{Manifest, PROGRAM, RUN_FILE, RUN_FORMAT, manifests_in};
-use super::replay::{Replay, SlotState, as_conversation};
+use super::replay::{Replay, SlotState, as_dialogue};
 use crate::fsio;
 use crate::pipeline::CallOutcome;
-use crate::record::{Conversation, Provenance};
+use crate::record::{Dialogue, Provenance};
 use crate::settings::Stage;
 
 /// What can go wrong with a run.
@@ -192,7 +192,7 @@ impl RunDir {
     pub fn kept(
         &self,
         replay: &Replay,
-    ) -> Result<impl Iterator<Item = Result<Conversation, RunError>> + use<>, RunError> {
+    ) -> Result<impl Iterator<Item = Result<Dialogue, RunError>> + use<>, RunError> {
         let attempts = self.manifest.spec.max_attempts;
         let kept: Vec<u64> = (0..self.finished_prefix(replay))
             .filter_map(|slot| match replay.state(slot, attempts) {
@@ -210,7 +210,7 @@ impl RunDir {
             let file = file.as_mut().expect("open when there is something to read");
             read_entry(file, &path, at)
                 .map_err(RunError::from)
-                .map(as_conversation)
+                .map(as_dialogue)
                 .transpose()
         }))
     }
@@ -243,7 +243,7 @@ impl RunDir {
         replay: &Replay,
         slot: u64,
         attempt: u32,
-    ) -> Result<Option<Conversation>, RunError> {
+    ) -> Result<Option<Dialogue>, RunError> {
         let Some(found) = replay
             .slots
             .get(&slot)
@@ -253,7 +253,7 @@ impl RunDir {
         };
         let path = self.journal_path();
         let mut file = File::open(&path).map_err(|source| RunError::io("read", &path, source))?;
-        Ok(as_conversation(read_entry(&mut file, &path, found.at)?))
+        Ok(as_dialogue(read_entry(&mut file, &path, found.at)?))
     }
 }
 

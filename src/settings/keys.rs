@@ -4,6 +4,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::RunSpec;
+use crate::record;
+
 /// What a key's value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -13,6 +16,10 @@ pub enum Kind {
     Number,
     Switch,
     Texts,
+    /// A list of whole numbers.
+    Wholes,
+    /// A table of names with lists of whole numbers.
+    Lists,
     /// A table of names with shares.
     Shares,
     /// A table of names with values of any kind.
@@ -33,6 +40,8 @@ impl Kind {
             Self::Number => "a number",
             Self::Switch => "true or false",
             Self::Texts => "a list of texts",
+            Self::Wholes => "a list of whole numbers",
+            Self::Lists => "a table of lists, like { 1 = [2, 3], 2 = [1] }",
             Self::Shares => "a table of shares, like { first = 0.7, second = 0.3 }",
             Self::Values => "a table of names and values, like { enable_thinking = false }",
             Self::Amount => "a whole number or \"auto\"",
@@ -52,6 +61,14 @@ impl Kind {
             Self::Texts => value
                 .as_array()
                 .is_some_and(|items| items.iter().all(toml::Value::is_str)),
+            Self::Wholes => value
+                .as_array()
+                .is_some_and(|items| items.iter().all(whole)),
+            Self::Lists => value.as_table().is_some_and(|table| {
+                table
+                    .values()
+                    .all(|list| list.as_array().is_some_and(|items| items.iter().all(whole)))
+            }),
             Self::Shares => value
                 .as_table()
                 .is_some_and(|table| table.values().all(number)),
@@ -64,14 +81,24 @@ impl Kind {
 /// What a key has a say in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// The queries, and through them the conversations.
-    Queries,
-    /// The conversations only.
+    /// Everything.
+    All,
+    /// Every conversation.
     Conversations,
-    /// Both stages read it.
-    Both,
+    /// Queries, and through them support conversations.
+    Queries,
+    /// Support conversations.
+    Support,
+    /// Queries and support conversations.
+    QueriesAndSupport,
+    /// Experiences, and through them group chats.
+    Experiences,
+    /// Group chats.
+    Group,
     /// The replies of roles. Each stage has what is decided for its own roles as `models.<role>.<key>`.
     Roles,
+    /// The mix of kinds, where there is one.
+    Kinds,
     /// How the run is carried out, not what it makes. Where such a key names content (a folder, a file, a model), the hash of
     /// the content is in the fingerprint instead.
     Operational,
@@ -82,10 +109,29 @@ impl Part {
     #[must_use]
     pub fn shapes(self, stage: Stage) -> bool {
         match self {
+            Self::All => true,
             Self::Queries => stage == Stage::Queries,
-            Self::Conversations => stage == Stage::Conversations,
-            Self::Both => true,
+            Self::QueriesAndSupport => matches!(stage, Stage::Queries | Stage::Conversations),
+            Self::Experiences => stage == Stage::Experiences,
+            Self::Conversations | Self::Support | Self::Group | Self::Kinds => {
+                stage == Stage::Conversations
+            }
             Self::Roles | Self::Operational => false,
+        }
+    }
+
+    /// Whether a run has work that a key of this part is about.
+    #[must_use]
+    pub fn is_in(self, spec: &RunSpec) -> bool {
+        let (support, group) = (
+            spec.has(record::Kind::Support),
+            spec.has(record::Kind::Group),
+        );
+        match self {
+            Self::Queries | Self::Support | Self::QueriesAndSupport => support,
+            Self::Experiences | Self::Group => group,
+            Self::Kinds => support && group,
+            Self::All | Self::Conversations | Self::Roles | Self::Operational => true,
         }
     }
 }
@@ -95,15 +141,20 @@ impl Part {
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
     Queries,
+    Experiences,
     Conversations,
 }
 
 impl Stage {
+    /// Every stage, in the order of the work.
+    pub const ALL: &[Self] = &[Self::Queries, Self::Experiences, Self::Conversations];
+
     /// The name in files and messages.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Queries => "queries",
+            Self::Experiences => "experiences",
             Self::Conversations => "conversations",
         }
     }
@@ -124,20 +175,39 @@ pub struct Key {
     pub part: Part,
 }
 
+impl Key {
+    /// Whether it has a say in a run, or in how it is carried out.
+    #[must_use]
+    pub fn is_in(&self, spec: &RunSpec) -> bool {
+        let role = self
+            .path
+            .strip_prefix("models.")
+            .and_then(|rest| rest.split('.').next())
+            .and_then(record::ModelRole::named);
+        let of = |kind: record::Kind, begins: &[&str]| {
+            spec.has(kind) || !begins.iter().any(|begin| self.path.starts_with(begin))
+        };
+        self.part.is_in(spec)
+            && role.is_none_or(|role| spec.roles().any(|other| other == role))
+            && of(record::Kind::Group, &["experiences.", "personas."])
+            && of(record::Kind::Support, &["pages.", "queries."])
+    }
+}
+
 const fn key(path: &'static str, kind: Kind, part: Part) -> Key {
     Key { path, kind, part }
 }
 
 const KEYS: &[Key] = &[
     key("name", Kind::Text, Part::Conversations),
-    key("seed", Kind::Whole, Part::Both),
+    key("seed", Kind::Whole, Part::All),
     key("count", Kind::Whole, Part::Operational),
     key("model", Kind::Text, Part::Operational),
-    key("language", Kind::Text, Part::Both),
+    key("language", Kind::Text, Part::All),
     key("max_attempts", Kind::Whole, Part::Conversations),
-    key("brand.name", Kind::Text, Part::Both),
-    key("brand.agent", Kind::Text, Part::Conversations),
-    key("brand.channel", Kind::Text, Part::Both),
+    key("brand.name", Kind::Text, Part::QueriesAndSupport),
+    key("brand.agent", Kind::Text, Part::Support),
+    key("brand.channel", Kind::Text, Part::QueriesAndSupport),
     key("prompts", Kind::Text, Part::Operational),
     // Their effect is in the numeric profile, which is part of the model's identity.
     key("quant", Kind::Text, Part::Operational),
@@ -179,6 +249,32 @@ const KEYS: &[Key] = &[
         Kind::Values,
         Part::Roles,
     ),
+    key("models.experiences.ref", Kind::Text, Part::Operational),
+    key("models.experiences.quant", Kind::Text, Part::Operational),
+    key("models.experiences.kv_dtype", Kind::Text, Part::Operational),
+    key("models.experiences.thinking", Kind::Whole, Part::Roles),
+    key(
+        "models.experiences.chat_template_kwargs",
+        Kind::Values,
+        Part::Roles,
+    ),
+    key("models.member.ref", Kind::Text, Part::Operational),
+    key("models.member.quant", Kind::Text, Part::Operational),
+    key("models.member.kv_dtype", Kind::Text, Part::Operational),
+    key("models.member.thinking", Kind::Whole, Part::Roles),
+    key(
+        "models.member.chat_template_kwargs",
+        Kind::Values,
+        Part::Roles,
+    ),
+    key("models.manager.ref", Kind::Text, Part::Operational),
+    key("models.manager.quant", Kind::Text, Part::Operational),
+    key("models.manager.kv_dtype", Kind::Text, Part::Operational),
+    key(
+        "models.manager.chat_template_kwargs",
+        Kind::Values,
+        Part::Roles,
+    ),
     key("pages.dir", Kind::Text, Part::Operational),
     key("pages.include", Kind::Texts, Part::Operational),
     key("pages.exclude", Kind::Texts, Part::Operational),
@@ -186,82 +282,91 @@ const KEYS: &[Key] = &[
     key("queries.per_long_page", Kind::Whole, Part::Queries),
     key("queries.long_page_lines", Kind::Whole, Part::Queries),
     key("queries.from", Kind::Text, Part::Operational),
-    key("customer.tone", Kind::Shares, Part::Conversations),
-    key("customer.style", Kind::Shares, Part::Conversations),
-    key("customer.product", Kind::Shares, Part::Conversations),
-    key("customer.typos_per_turn", Kind::Whole, Part::Conversations),
-    key("plan.outcome", Kind::Shares, Part::Conversations),
-    key("plan.cross", Kind::Texts, Part::Conversations),
+    key("customer.tone", Kind::Shares, Part::Support),
+    key("customer.style", Kind::Shares, Part::Support),
+    key("customer.product", Kind::Shares, Part::Support),
+    key("customer.typos_per_turn", Kind::Whole, Part::Support),
+    key("plan.kind", Kind::Shares, Part::Kinds),
+    key("plan.outcome", Kind::Shares, Part::Support),
+    key("plan.cross", Kind::Texts, Part::Support),
     key(
         "plan.keep_only_planned_outcome",
         Kind::Switch,
-        Part::Conversations,
+        Part::Support,
     ),
-    key("conversation.min_turns", Kind::Whole, Part::Conversations),
-    key("conversation.max_turns", Kind::Whole, Part::Conversations),
-    key("conversation.agent_words", Kind::Whole, Part::Conversations),
+    key("conversation.min_turns", Kind::Whole, Part::Support),
+    key("conversation.max_turns", Kind::Whole, Part::Support),
+    key("conversation.agent_words", Kind::Whole, Part::Support),
+    key("conversation.customer_words", Kind::Whole, Part::Support),
     key(
-        "conversation.customer_words",
+        "conversation.passage_tokens",
         Kind::Whole,
-        Part::Conversations,
+        Part::QueriesAndSupport,
     ),
-    key("conversation.passage_tokens", Kind::Whole, Part::Both),
-    key(
-        "sampling.customer.temperature",
-        Kind::Number,
-        Part::Conversations,
-    ),
-    key("sampling.customer.top_p", Kind::Number, Part::Conversations),
-    key("sampling.customer.top_k", Kind::Whole, Part::Conversations),
-    key("sampling.customer.min_p", Kind::Number, Part::Conversations),
+    key("experiences.from", Kind::Text, Part::Operational),
+    key("experiences.seeds", Kind::Text, Part::Operational),
+    key("experiences.hub_from", Kind::Text, Part::Operational),
+    key("experiences.per_call", Kind::Whole, Part::Experiences),
+    key("experiences.per_round", Kind::Whole, Part::Experiences),
+    key("experiences.shots", Kind::Whole, Part::Experiences),
+    key("experiences.shot_choice", Kind::Text, Part::Experiences),
+    key("experiences.hub", Kind::Text, Part::Experiences),
+    key("experiences.max_depth", Kind::Whole, Part::Experiences),
+    key("experiences.participants", Kind::Shares, Part::Experiences),
+    key("personas.mode", Kind::Text, Part::Experiences),
+    key("personas.from", Kind::Text, Part::Operational),
+    key("personas.strict", Kind::Switch, Part::Operational),
+    key("group.min_turns", Kind::Whole, Part::Group),
+    key("group.max_turns", Kind::Whole, Part::Group),
+    key("group.words", Kind::Whole, Part::Group),
+    key("group.speaker", Kind::Text, Part::Group),
+    key("group.order", Kind::Wholes, Part::Group),
+    key("group.transitions", Kind::Lists, Part::Group),
+    key("group.repeats", Kind::Switch, Part::Group),
+    key("sampling.customer.temperature", Kind::Number, Part::Support),
+    key("sampling.customer.top_p", Kind::Number, Part::Support),
+    key("sampling.customer.top_k", Kind::Whole, Part::Support),
+    key("sampling.customer.min_p", Kind::Number, Part::Support),
     key(
         "sampling.customer.repetition_penalty",
         Kind::Number,
-        Part::Conversations,
+        Part::Support,
     ),
     key(
         "sampling.customer.presence_penalty",
         Kind::Number,
-        Part::Conversations,
+        Part::Support,
     ),
     key(
         "sampling.customer.frequency_penalty",
         Kind::Number,
-        Part::Conversations,
+        Part::Support,
     ),
     key(
         "sampling.customer.penalty_last_n",
         Kind::Whole,
-        Part::Conversations,
+        Part::Support,
     ),
-    key(
-        "sampling.agent.temperature",
-        Kind::Number,
-        Part::Conversations,
-    ),
-    key("sampling.agent.top_p", Kind::Number, Part::Conversations),
-    key("sampling.agent.top_k", Kind::Whole, Part::Conversations),
-    key("sampling.agent.min_p", Kind::Number, Part::Conversations),
+    key("sampling.agent.temperature", Kind::Number, Part::Support),
+    key("sampling.agent.top_p", Kind::Number, Part::Support),
+    key("sampling.agent.top_k", Kind::Whole, Part::Support),
+    key("sampling.agent.min_p", Kind::Number, Part::Support),
     key(
         "sampling.agent.repetition_penalty",
         Kind::Number,
-        Part::Conversations,
+        Part::Support,
     ),
     key(
         "sampling.agent.presence_penalty",
         Kind::Number,
-        Part::Conversations,
+        Part::Support,
     ),
     key(
         "sampling.agent.frequency_penalty",
         Kind::Number,
-        Part::Conversations,
+        Part::Support,
     ),
-    key(
-        "sampling.agent.penalty_last_n",
-        Kind::Whole,
-        Part::Conversations,
-    ),
+    key("sampling.agent.penalty_last_n", Kind::Whole, Part::Support),
     key("sampling.queries.temperature", Kind::Number, Part::Queries),
     key("sampling.queries.top_p", Kind::Number, Part::Queries),
     key("sampling.queries.top_k", Kind::Whole, Part::Queries),
@@ -286,6 +391,62 @@ const KEYS: &[Key] = &[
         Kind::Whole,
         Part::Queries,
     ),
+    key(
+        "sampling.experiences.temperature",
+        Kind::Number,
+        Part::Experiences,
+    ),
+    key(
+        "sampling.experiences.top_p",
+        Kind::Number,
+        Part::Experiences,
+    ),
+    key("sampling.experiences.top_k", Kind::Whole, Part::Experiences),
+    key(
+        "sampling.experiences.min_p",
+        Kind::Number,
+        Part::Experiences,
+    ),
+    key(
+        "sampling.experiences.repetition_penalty",
+        Kind::Number,
+        Part::Experiences,
+    ),
+    key(
+        "sampling.experiences.presence_penalty",
+        Kind::Number,
+        Part::Experiences,
+    ),
+    key(
+        "sampling.experiences.frequency_penalty",
+        Kind::Number,
+        Part::Experiences,
+    ),
+    key(
+        "sampling.experiences.penalty_last_n",
+        Kind::Whole,
+        Part::Experiences,
+    ),
+    key("sampling.member.temperature", Kind::Number, Part::Group),
+    key("sampling.member.top_p", Kind::Number, Part::Group),
+    key("sampling.member.top_k", Kind::Whole, Part::Group),
+    key("sampling.member.min_p", Kind::Number, Part::Group),
+    key(
+        "sampling.member.repetition_penalty",
+        Kind::Number,
+        Part::Group,
+    ),
+    key(
+        "sampling.member.presence_penalty",
+        Kind::Number,
+        Part::Group,
+    ),
+    key(
+        "sampling.member.frequency_penalty",
+        Kind::Number,
+        Part::Group,
+    ),
+    key("sampling.member.penalty_last_n", Kind::Whole, Part::Group),
     key("engine.threads", Kind::Amount, Part::Operational),
     key("engine.memory", Kind::Size, Part::Operational),
     key("engine.concurrency", Kind::Amount, Part::Operational),

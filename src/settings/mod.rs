@@ -8,12 +8,14 @@ pub mod env;
 
 mod decide;
 mod error;
+mod group;
 mod keys;
 mod layers;
 mod models;
 mod origin;
 mod recipe;
 mod resolve;
+mod resolve_group;
 mod shares;
 mod source;
 mod spec;
@@ -25,6 +27,10 @@ mod tests;
 
 pub use env::Environment;
 pub use error::{BadValue, SettingsError, UnknownKey};
+pub use group::{
+    ExperienceRules, GROUP_SIZES, GroupRules, GroupSize, HubGate, PersonaMode, PersonaRules,
+    ShotChoice, SpeakerMethod,
+};
 pub use keys::{Key, Keys, Kind, Part, Stage, diff_keys, known_keys};
 pub use layers::Overrides;
 pub use models::{ModelChoice, ModelRules, RoleModel, TemplateKwargs};

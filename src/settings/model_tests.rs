@@ -123,7 +123,7 @@ fn models_of_no_role_and_of_a_role_twice_are_refused() {
     let plain = "model = 'a'\n";
     let lost = told(plain, &["agnet=b"], &[]);
     assert!(
-        lost.contains("one of queries, customer, agent, status"),
+        lost.contains("one of queries, customer, agent, status, experiences"),
         "{lost}"
     );
     assert!(lost.contains("did you mean `agent`?"), "{lost}");
@@ -153,9 +153,9 @@ fn a_role_s_model_is_no_content_key() {
         assert_eq!(one.content_keys(stage), two.content_keys(stage));
     }
     let roles: Vec<ModelRole> = two.roles().collect();
-    assert_eq!(roles, ModelRole::ALL);
+    assert_eq!(roles, ModelRole::ALL[..4]);
     let given = settings(TWO, &[], &["queries.from=q.jsonl"], None).spec;
-    assert_eq!(given.roles().collect::<Vec<_>>(), &ModelRole::ALL[1..]);
+    assert_eq!(given.roles().collect::<Vec<_>>(), &ModelRole::ALL[1..4]);
 }
 
 const THINKS: &str = "model = 'a'\nthinking = 60\nchat_template_kwargs = { enable_thinking = false, mode = 'x' }\n[models]\n\

@@ -3,8 +3,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{KvDtype, Quant, RunSpec, Stage};
-use crate::record::ModelRole;
+use super::{KvDtype, Quant, RunSpec, SpeakerMethod, Stage};
+use crate::record::{Kind, ModelRole};
 
 /// Variables that a chat template gets beside the conversation, by name.
 pub type TemplateKwargs = BTreeMap<String, Value>;
@@ -33,9 +33,15 @@ pub(super) const RESERVED: &[&str] = &[
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelRules {
     pub queries: RoleModel,
+    #[serde(default)]
+    pub experiences: RoleModel,
     pub customer: RoleModel,
     pub agent: RoleModel,
     pub status: RoleModel,
+    #[serde(default)]
+    pub member: RoleModel,
+    #[serde(default)]
+    pub manager: RoleModel,
 }
 
 /// What a recipe says of a role's model. What is left out is the run's; for `status`, the customer's.
@@ -71,6 +77,9 @@ impl ModelRules {
             ModelRole::Customer => &self.customer,
             ModelRole::Agent => &self.agent,
             ModelRole::Status => &self.status,
+            ModelRole::Experiences => &self.experiences,
+            ModelRole::Member => &self.member,
+            ModelRole::Manager => &self.manager,
         }
     }
 
@@ -81,6 +90,9 @@ impl ModelRules {
             &mut self.customer,
             &mut self.agent,
             &mut self.status,
+            &mut self.experiences,
+            &mut self.member,
+            &mut self.manager,
         ]
         .into_iter()
         .filter_map(|role| role.reference.as_mut())
@@ -91,14 +103,14 @@ impl RunSpec {
     /// The model of a role.
     #[must_use]
     pub fn model_of(&self, role: ModelRole) -> ModelChoice {
-        let under = if role == ModelRole::Status {
-            self.model_of(ModelRole::Customer)
-        } else {
-            ModelChoice {
+        let under = match role {
+            ModelRole::Status => self.model_of(ModelRole::Customer),
+            ModelRole::Manager => self.model_of(ModelRole::Member),
+            _ => ModelChoice {
                 reference: self.model.clone(),
                 quant: self.quant,
                 kv_dtype: self.kv_dtype,
-            }
+            },
         };
         let own = self.models.of(role);
         ModelChoice {
@@ -112,7 +124,7 @@ impl RunSpec {
     #[must_use]
     pub fn thinking_of(&self, role: ModelRole) -> u32 {
         match role {
-            ModelRole::Status => 0,
+            ModelRole::Status | ModelRole::Manager => 0,
             _ => self.models.of(role).thinking.unwrap_or(self.thinking),
         }
     }
@@ -123,24 +135,51 @@ impl RunSpec {
         match (&self.models.of(role).chat_template_kwargs, role) {
             (Some(own), _) => own,
             (None, ModelRole::Status) => self.kwargs_of(ModelRole::Customer),
+            (None, ModelRole::Manager) => self.kwargs_of(ModelRole::Member),
             (None, _) => &self.chat_template_kwargs,
         }
     }
 
     /// The roles that a stage has work for: none writes questions where they are given.
     #[must_use]
-    pub fn roles_of(&self, stage: Stage) -> &'static [ModelRole] {
+    pub fn roles_of(&self, stage: Stage) -> Vec<ModelRole> {
+        let (support, group) = (self.has(Kind::Support), self.has(Kind::Group));
+        let mut roles = Vec::new();
         match stage {
-            Stage::Queries if self.queries.from.is_some() => &[],
-            Stage::Queries => &[ModelRole::Queries],
-            Stage::Conversations => &[ModelRole::Customer, ModelRole::Agent, ModelRole::Status],
+            Stage::Queries if support && self.queries.from.is_none() => {
+                roles.push(ModelRole::Queries);
+            }
+            Stage::Experiences if group && self.experiences.from.is_none() => {
+                roles.push(ModelRole::Experiences);
+            }
+            Stage::Queries | Stage::Experiences => {}
+            Stage::Conversations => {
+                if support {
+                    roles.extend([ModelRole::Customer, ModelRole::Agent, ModelRole::Status]);
+                }
+                if group {
+                    roles.push(ModelRole::Member);
+                }
+                if group && self.group.speaker == SpeakerMethod::Auto {
+                    roles.push(ModelRole::Manager);
+                }
+            }
+        }
+        roles
+    }
+
+    /// The role whose model rows are named after.
+    #[must_use]
+    pub fn leading_role(&self) -> ModelRole {
+        if self.has(Kind::Support) {
+            ModelRole::Agent
+        } else {
+            ModelRole::Member
         }
     }
 
     /// The roles that a run has work for, in order.
     pub fn roles(&self) -> impl Iterator<Item = ModelRole> {
-        [Stage::Queries, Stage::Conversations]
-            .into_iter()
-            .flat_map(|stage| self.roles_of(stage).iter().copied())
+        Stage::ALL.iter().flat_map(|stage| self.roles_of(*stage))
     }
 }

@@ -24,6 +24,9 @@ pub struct RecipeFile {
     pub customer: CustomerFile,
     pub plan: PlanFile,
     pub conversation: ConversationFile,
+    pub experiences: ExperiencesFile,
+    pub personas: PersonasFile,
+    pub group: GroupFile,
     pub sampling: SamplingFile,
     pub engine: EngineFile,
 }
@@ -33,9 +36,12 @@ pub struct RecipeFile {
 #[serde(default, deny_unknown_fields)]
 pub struct ModelsFile {
     pub queries: RoleModelFile,
+    pub experiences: RoleModelFile,
     pub customer: RoleModelFile,
     pub agent: RoleModelFile,
     pub status: RoleModelFile,
+    pub member: RoleModelFile,
+    pub manager: RoleModelFile,
 }
 
 /// `[models.<role>]`; `<role> = "…"` is short for its `ref`.
@@ -92,6 +98,7 @@ pub struct CustomerFile {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PlanFile {
+    pub kind: Option<BTreeMap<String, f64>>,
     pub outcome: Option<BTreeMap<String, f64>>,
     pub cross: Option<Vec<String>>,
     pub keep_only_planned_outcome: Option<bool>,
@@ -108,6 +115,44 @@ pub struct ConversationFile {
     pub passage_tokens: Option<u64>,
 }
 
+/// `[experiences]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ExperiencesFile {
+    pub from: Option<String>,
+    pub seeds: Option<String>,
+    pub hub_from: Option<String>,
+    pub per_call: Option<u64>,
+    pub per_round: Option<u64>,
+    pub shots: Option<u64>,
+    pub shot_choice: Option<String>,
+    pub hub: Option<String>,
+    pub max_depth: Option<u64>,
+    pub participants: Option<BTreeMap<String, f64>>,
+}
+
+/// `[personas]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PersonasFile {
+    pub mode: Option<String>,
+    pub from: Option<String>,
+    pub strict: Option<bool>,
+}
+
+/// `[group]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GroupFile {
+    pub min_turns: Option<u64>,
+    pub max_turns: Option<u64>,
+    pub words: Option<u64>,
+    pub speaker: Option<String>,
+    pub order: Option<Vec<u64>>,
+    pub transitions: Option<BTreeMap<String, Vec<u64>>>,
+    pub repeats: Option<bool>,
+}
+
 /// `[sampling]`
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -115,6 +160,8 @@ pub struct SamplingFile {
     pub customer: RoleSamplingFile,
     pub agent: RoleSamplingFile,
     pub queries: RoleSamplingFile,
+    pub experiences: RoleSamplingFile,
+    pub member: RoleSamplingFile,
 }
 
 /// `[sampling.<role>]`

@@ -33,7 +33,7 @@ pub struct ResolvedKey {
 }
 
 impl Settings {
-    /// Every key of the recipe with its value and its source, in the order of the documentation.
+    /// Every key that has a say in the run, with its value and its source, in the order of the documentation.
     #[must_use]
     pub fn entries(&self) -> Vec<ResolvedKey> {
         let whole = serde_json::to_value(&self.spec).expect("plain data serialises to JSON");
@@ -45,6 +45,7 @@ impl Settings {
         };
         known_keys()
             .iter()
+            .filter(|key| key.is_in(&self.spec))
             .map(|key| ResolvedKey {
                 path: key.path,
                 value: value(key.path),
@@ -124,10 +125,15 @@ pub fn resolve(
         customer: decide.customer()?,
         plan: decide.plan()?,
         conversation: decide.conversation()?,
+        experiences: decide.experiences()?,
+        personas: decide.personas()?,
+        group: decide.group()?,
         sampling: SamplingRules {
             customer: decide.sampling("sampling.customer", &file.sampling.customer)?,
             agent: decide.sampling("sampling.agent", &file.sampling.agent)?,
             queries: decide.sampling("sampling.queries", &file.sampling.queries)?,
+            experiences: decide.sampling("sampling.experiences", &file.sampling.experiences)?,
+            member: decide.sampling("sampling.member", &file.sampling.member)?,
         },
         engine: EngineRoom {
             threads: decide.auto("engine.threads", file.engine.threads.as_ref(), 1..=4096)?,
@@ -184,6 +190,8 @@ const STYLES: &[(&str, f64)] = &[
     ("typos", 0.2),
 ];
 const OUTCOMES: &[(&str, f64)] = &[("RESOLVED", 0.7), ("UNRESOLVED", 0.2), ("ABANDONED", 0.1)];
+const KINDS: &[(&str, f64)] = &[("support", 1.0)];
+const SIZES: &[(&str, f64)] = &[("2", 0.3), ("3", 0.4), ("4", 0.2), ("5", 0.1)];
 const PRODUCTS: &[(&str, f64)] = &[
     ("smartphone", 1.0),
     ("laptop", 1.0),
@@ -200,6 +208,8 @@ pub(super) fn default_shares(path: &str) -> &'static [(&'static str, f64)] {
         "customer.style" => STYLES,
         "customer.product" => PRODUCTS,
         "plan.outcome" => OUTCOMES,
+        "plan.kind" => KINDS,
+        "experiences.participants" => SIZES,
         _ => &[],
     }
 }
@@ -246,6 +256,9 @@ impl Decide<'_> {
             customer: of(ModelRole::Customer, &file.customer)?,
             agent: of(ModelRole::Agent, &file.agent)?,
             status: of(ModelRole::Status, &file.status)?,
+            experiences: of(ModelRole::Experiences, &file.experiences)?,
+            member: of(ModelRole::Member, &file.member)?,
+            manager: of(ModelRole::Manager, &file.manager)?,
         })
     }
 
@@ -324,6 +337,7 @@ impl Decide<'_> {
         cross.sort();
         let keep_only_planned_outcome = plan.keep_only_planned_outcome.unwrap_or(true);
         Ok(PlanRules {
+            kind: self.shares("plan.kind", plan.kind.as_ref())?,
             outcome: self.shares("plan.outcome", plan.outcome.as_ref())?,
             cross,
             keep_only_planned_outcome,

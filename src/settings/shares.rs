@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::record::{Outcome, Style, Tone};
+use crate::record::{Kind, Outcome, Style, Tone};
 
 /// Something a recipe names in a table of shares.
 pub trait ShareName: Clone + PartialEq {
@@ -42,7 +42,7 @@ macro_rules! closed_names {
         }
     )+};
 }
-closed_names!(Tone, Style, Outcome);
+closed_names!(Tone, Style, Outcome, Kind);
 
 impl ShareName for String {
     fn share_name(&self) -> &str {

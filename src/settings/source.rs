@@ -13,11 +13,33 @@ pub struct Embedded {
 }
 
 /// The recipes that come with the program; the first is what `generate` makes when none is named.
-pub const EMBEDDED: &[Embedded] = &[Embedded {
-    name: "support",
-    about: "a customer and a support agent, grounded in help pages",
-    text: include_str!("../../prompts/recipes/support.toml"),
-}];
+pub const EMBEDDED: &[Embedded] = &[
+    Embedded {
+        name: "support",
+        about: "a customer and a support agent, grounded in help pages",
+        text: include_str!("../../prompts/recipes/support.toml"),
+    },
+    Embedded {
+        name: "support-lite",
+        about: "the same with the fewest settings, for small models and first tries",
+        text: include_str!("../../prompts/recipes/support-lite.toml"),
+    },
+    Embedded {
+        name: "groupchat-generated",
+        about: "groups of people that the model makes up, about what it makes happen to them",
+        text: include_str!("../../prompts/recipes/groupchat-generated.toml"),
+    },
+    Embedded {
+        name: "groupchat-personas",
+        about: "groups of people drawn from a list of personas",
+        text: include_str!("../../prompts/recipes/groupchat-personas.toml"),
+    },
+    Embedded {
+        name: "mixed",
+        about: "support conversations and group chats in one dataset",
+        text: include_str!("../../prompts/recipes/mixed.toml"),
+    },
+];
 
 /// A recipe's text, and what its relative paths and its name hang on.
 #[derive(Clone, Debug)]
@@ -126,12 +148,12 @@ fn plain_name(name: &str) -> String {
     }
 }
 
-/// The recipe that `init` writes: [`EMBEDDED`]'s first with its own name, pages of its own, and the model left for the
-/// user to choose.
+/// The recipe that `init` writes: one that comes with the program, with its own name, pages of its own, and the model left
+/// for the user to choose.
 #[must_use]
-pub fn starter(name: &str) -> String {
+pub fn starter(recipe: &Embedded, name: &str) -> String {
     let mut text = String::new();
-    for line in EMBEDDED[0].text.lines() {
+    for line in recipe.text.lines() {
         let line = match line.split_once(" = ") {
             // The first such line is the recipe's own name, the second the brand's.
             Some(("name", _)) if !text.contains("\nname = ") => {

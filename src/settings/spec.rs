@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::keys::{Keys, Stage, known_keys};
-use super::{ModelRules, Part, Shares, TemplateKwargs};
-use crate::record::{Outcome, Style, Tone};
+use super::{ExperienceRules, GroupRules, ModelRules, Part, PersonaRules, Shares, TemplateKwargs};
+use crate::record::{self, Outcome, Style, Tone};
 
 /// Everything a run needs to be told, decided. Its fields are the recipe's keys.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,6 +39,9 @@ pub struct RunSpec {
     pub customer: Customer,
     pub plan: PlanRules,
     pub conversation: ConversationRules,
+    pub experiences: ExperienceRules,
+    pub personas: PersonaRules,
+    pub group: GroupRules,
     pub sampling: SamplingRules,
     pub engine: EngineRoom,
     /// Make at most this many places of the plan now.
@@ -214,6 +217,8 @@ pub struct Customer {
 /// The mix of the dataset, where it is not the customer's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PlanRules {
+    /// Which kinds of conversations, and how many of each.
+    pub kind: Shares<record::Kind>,
     pub outcome: Shares<Outcome>,
     /// Axes whose joint distribution is exact, not only each one's own.
     pub cross: Vec<Axis>,
@@ -274,6 +279,8 @@ pub struct SamplingRules {
     pub customer: RoleSampling,
     pub agent: RoleSampling,
     pub queries: RoleSampling,
+    pub experiences: RoleSampling,
+    pub member: RoleSampling,
 }
 
 /// What a recipe says of a role's sampling; the rest is the model's own (`generation_config.json`).
@@ -345,14 +352,14 @@ impl RunSpec {
     /// here; the run adds its hashes.
     #[must_use]
     pub fn content_keys(&self, stage: Stage) -> Keys {
-        let mut keys = self.keys(|part| part.shapes(stage));
+        let mut keys = self.keys(|part| part.shapes(stage) && part.is_in(self));
         for role in self.roles_of(stage) {
             // What is left at its default is no key: the run is the one that it was before there were these.
-            let thinking = self.thinking_of(*role);
+            let thinking = self.thinking_of(role);
             if thinking > 0 {
                 keys.insert(format!("models.{role}.thinking"), thinking.into());
             }
-            let kwargs = self.kwargs_of(*role);
+            let kwargs = self.kwargs_of(role);
             if !kwargs.is_empty() {
                 keys.insert(
                     format!("models.{role}.chat_template_kwargs"),
@@ -382,6 +389,12 @@ impl RunSpec {
             .filter(|key| wanted(key.part))
             .map(|key| (key.path.to_owned(), value(key.path)))
             .collect()
+    }
+
+    /// Whether there are conversations of this kind.
+    #[must_use]
+    pub fn has(&self, kind: record::Kind) -> bool {
+        self.plan.kind.values().any(|other| *other == kind)
     }
 
     /// Places of the plan to make now.

@@ -61,34 +61,61 @@ fn the_shipped_recipe_says_the_defaults() {
     );
     for key in known_keys() {
         let last = key.path.rsplit('.').next().unwrap();
+        let explains = |recipe: &Embedded| recipe.text.contains(&format!("{last} = "));
         assert!(
-            EMBEDDED[0].text.contains(&format!("{last} = ")),
-            "{} is not explained in the recipe",
+            EMBEDDED.iter().any(explains),
+            "{} is not explained in a recipe",
             key.path
         );
     }
 }
 
-#[test]
-fn commented_keys_of_the_shipped_recipe_are_valid() {
+/// A recipe with every commented key that is not in `but` put in force.
+fn uncommented(recipe: &Embedded, but: &[&str]) -> RunSpec {
     let mut text = String::new();
-    for line in EMBEDDED[0].text.lines() {
+    for line in recipe.text.lines() {
         let key = line.strip_prefix("# ").filter(|rest| {
-            rest.split_once(" = ")
-                .is_some_and(|(key, _)| key.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
+            rest.split_once(" = ").is_some_and(|(key, _)| {
+                key.chars().all(|c| c.is_ascii_lowercase() || c == '_') && !but.contains(&key)
+            })
         });
         text.push_str(key.unwrap_or(line));
         text.push('\n');
     }
+    resolved(&text)
+}
+
+#[test]
+fn commented_keys_of_the_shipped_recipes_are_valid() {
     assert_eq!(
-        resolved(&text).queries.from,
+        uncommented(&EMBEDDED[0], &[]).queries.from,
         Some(PathBuf::from("shop/queries.jsonl"))
     );
+    // Those that say the opposite of another key are left out.
+    let groups = uncommented(&EMBEDDED[2], &["from"]);
+    assert_eq!(groups.group.order, [1, 2, 1, 3]);
+    assert_eq!(
+        uncommented(&EMBEDDED[3], &[]).personas.from,
+        Some(PathBuf::from("shop/personas.jsonl"))
+    );
+    for recipe in EMBEDDED {
+        let spec = uncommented(recipe, &["from"]);
+        assert_eq!(spec.model, "demo", "{}", recipe.name);
+    }
+}
+
+#[test]
+fn the_recipe_of_group_chats_says_the_defaults() {
+    let shipped = resolved(EMBEDDED[2].text);
+    let bare = resolved("model = 'demo'\n[plan]\nkind = { group = 1 }");
+    assert_eq!(shipped.experiences, bare.experiences);
+    assert_eq!(shipped.personas, bare.personas);
+    assert_eq!(shipped.group, bare.group);
 }
 
 #[test]
 fn the_starter_needs_a_model_and_has_its_own_pages() {
-    let text = starter("My shop");
+    let text = starter(&EMBEDDED[0], "My shop");
     let error = resolve(&recipe(&text), &Overrides::default(), &no_env()).unwrap_err();
     assert!(matches!(error, SettingsError::NeedsModel { .. }));
     assert_eq!(
@@ -121,43 +148,60 @@ fn every_key_is_read_and_has_a_place_in_the_spec() {
             Kind::Text if key.path.ends_with("quant") => "'q4'",
             Kind::Text if key.path.ends_with("kv_dtype") => "'bf16'",
             Kind::Text | Kind::Texts if key.path == "plan.cross" => "['tone', 'style']",
+            Kind::Text if key.path == "experiences.shot_choice" => "'random'",
+            Kind::Text if key.path == "experiences.hub" => "'off'",
+            Kind::Text if key.path == "personas.mode" => "'generated'",
+            Kind::Text if key.path == "group.speaker" => "'random'",
+            Kind::Wholes => "[2, 1]",
+            Kind::Lists => "{ 1 = [2] }",
             Kind::Text => "'other'",
             Kind::Texts => "['o*']",
             Kind::Whole | Kind::Amount => "17",
             Kind::Number => "0.33",
-            Kind::Switch => "false",
+            Kind::Switch => match key.path {
+                "plan.keep_only_planned_outcome" => "false",
+                _ => "true",
+            },
             Kind::Size => "17000000",
             Kind::Shares if key.path == "plan.outcome" => "{ RESOLVED = 3 }",
             Kind::Shares if key.path == "customer.style" => "{ formal = 3 }",
             Kind::Shares if key.path == "customer.tone" => "{ angry = 3 }",
+            Kind::Shares if key.path == "plan.kind" => "{ support = 3, group = 1 }",
+            Kind::Shares if key.path == "experiences.participants" => "{ 6 = 3 }",
             Kind::Shares => "{ kettle = 3 }",
             Kind::Values => "{ mode = 'short' }",
         };
-        let value = if key.path == "conversation.min_turns" {
-            "3"
-        } else {
-            value
+        let value = match key.path {
+            "conversation.min_turns" => "3",
+            "group.min_turns" => "7",
+            "experiences.shots" => "16",
+            _ => value,
         };
+        let both =
+            "model = 'm'\n[plan]\nkind = { support = 1, group = 1 }\n[personas]\nmode = 'sampled'";
         let with = resolve(
-            &recipe("model = 'm'"),
+            &recipe(both),
             &set(&[&format!("{}={value}", key.path)]),
             &no_env(),
         )
         .unwrap();
-        let without = resolve(&recipe("model = 'm'"), &Overrides::default(), &no_env()).unwrap();
+        let without = resolve(&recipe(both), &Overrides::default(), &no_env()).unwrap();
+        let before = without.entries();
         let changed: Vec<_> = with
             .entries()
-            .iter()
-            .zip(without.entries())
-            .filter(|(a, b)| a.value != b.value)
-            .map(|(a, _)| a.path)
+            .into_iter()
+            .filter(|a| {
+                let same = before.iter().find(|b| a.path == b.path);
+                same.is_some_and(|b| a.value != b.value)
+            })
+            .map(|a| a.path)
             .collect();
         assert_eq!(changed, [key.path]);
         if key.part == Part::Roles {
             // Stages have what is decided for their roles, not what was written: see `model_tests`.
             continue;
         }
-        for stage in [Stage::Queries, Stage::Conversations] {
+        for &stage in Stage::ALL {
             let differs = hash::of_value(&with.spec.content_keys(stage))
                 != hash::of_value(&without.spec.content_keys(stage));
             assert_eq!(differs, key.part.shapes(stage), "{} and {stage}", key.path);

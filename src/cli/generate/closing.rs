@@ -7,7 +7,7 @@ use crate::cli::talk::{self, grouped};
 use crate::cli::workshop::models::{by_model, roles};
 use crate::cli::workshop::{Seating, Workshop};
 use crate::progress::clock;
-use crate::record::{Conversation, Outcome};
+use crate::record::{Dialogue, EndReason, Outcome};
 use crate::run::{End, Replay, RunDir, Status};
 
 /// Kept conversations among which one that came out otherwise is looked for.
@@ -77,15 +77,10 @@ pub fn closing(workshop: &Workshop, session: &Session) -> Result<String, Failure
             workshop.spec.max_attempts
         );
         for shortfall in status.shortfalls.iter().take(5) {
-            let cell = &shortfall.cell;
             let _ = writeln!(
                 text,
-                "  {} · {} · {} · {} › {}: {}",
-                cell.tone,
-                cell.style,
-                cell.product,
-                cell.page,
-                cell.outcome,
+                "  {}: {}",
+                shortfall.task,
                 shortfall.reasons.join(", ")
             );
         }
@@ -98,10 +93,7 @@ pub fn closing(workshop: &Workshop, session: &Session) -> Result<String, Failure
         }
     }
     for conversation in samples(dir.kept(session.replay)?)? {
-        let page = workshop
-            .pages
-            .get(&conversation.cell.page)
-            .map(AsRef::as_ref);
+        let page = |id: &str| workshop.pages.get(id).map(AsRef::as_ref);
         text.push_str(&talk::block(&conversation, page, talk::width()));
     }
     for line in session.seating.usage() {
@@ -140,27 +132,35 @@ fn time(end: End, nothing_new: bool, seconds: f64, places: u64) -> String {
 }
 
 /// Two that differ, where there are two: the first, and one that came out otherwise or else the second.
-fn samples<E>(kept: impl Iterator<Item = Result<Conversation, E>>) -> Result<Vec<Conversation>, E> {
-    let mut samples: Vec<Conversation> = Vec::new();
+fn samples<E>(kept: impl Iterator<Item = Result<Dialogue, E>>) -> Result<Vec<Dialogue>, E> {
+    let mut samples: Vec<Dialogue> = Vec::new();
     for conversation in kept.take(LOOKED_AT) {
         let conversation = conversation?;
-        let otherwise = conversation.outcome != Some(Outcome::Resolved);
         if samples.len() < 2 {
             samples.push(conversation);
-        } else if otherwise {
+        } else if differs(&samples[0], &conversation) {
             samples[1] = conversation;
         }
-        if samples.len() == 2 && samples[1].outcome != Some(Outcome::Resolved) {
+        if samples.len() == 2 && differs(&samples[0], &samples[1]) {
             break;
         }
     }
     Ok(samples)
 }
 
+/// Whether a conversation is worth showing beside the first.
+fn differs(first: &Dialogue, other: &Dialogue) -> bool {
+    first.kind() != other.kind()
+        || match other {
+            Dialogue::Support(conversation) => conversation.outcome != Some(Outcome::Resolved),
+            Dialogue::Group(chat) => chat.end_reason != EndReason::MaxTurns,
+        }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Case, Cell, EndReason, Style, Tone, Verdict};
+    use crate::record::{Case, Cell, Conversation, Style, Tone, Verdict};
 
     fn conversation(slot: u64, outcome: Outcome) -> Conversation {
         Conversation {
@@ -203,11 +203,11 @@ mod tests {
             (&[Abandoned, Unresolved], &[0, 1]),
         ];
         for (outcomes, expected) in cases {
-            let kept = outcomes
-                .iter()
-                .zip(0..)
-                .map(|(outcome, slot)| Ok::<_, ()>(conversation(slot, *outcome)));
-            let slots: Vec<u64> = samples(kept).unwrap().iter().map(|c| c.slot).collect();
+            let kept = outcomes.iter().zip(0..).map(|(outcome, slot)| {
+                Ok::<_, ()>(Dialogue::Support(conversation(slot, *outcome)))
+            });
+            let samples = samples(kept).unwrap();
+            let slots: Vec<u64> = samples.iter().map(|shown| shown.place().0).collect();
             assert_eq!(slots, expected, "{outcomes:?}");
         }
         assert!(samples([Err(())].into_iter()).is_err());

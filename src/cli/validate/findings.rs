@@ -32,6 +32,10 @@ pub struct PlanFigures {
     pub places: u64,
     /// By axis, in the order of a cell's fields: how many places have each value.
     pub marginals: Vec<(Axis, BTreeMap<String, u64>)>,
+    /// How many places have each kind of conversation.
+    pub kinds: BTreeMap<String, u64>,
+    /// How many group chats have how many people.
+    pub group_sizes: BTreeMap<String, u64>,
 }
 
 /// Worst cases in tokens, against what the model holds.
@@ -59,6 +63,8 @@ pub struct ViewFigures {
     pub worst: Option<usize>,
     /// Turns of full length that the context holds.
     pub turns: Option<usize>,
+    /// Turns that a conversation may have.
+    pub of: usize,
 }
 
 impl Findings {
@@ -101,7 +107,7 @@ impl Findings {
             "ok": self.impossible.is_empty(),
             "settings": settings,
             "pages": self.pages,
-            "plan": { "places": self.plan.places, "marginals": marginals },
+            "plan": { "places": self.plan.places, "marginals": marginals, "kinds": self.plan.kinds, "group_sizes": self.plan.group_sizes },
             "prompts": { "pack": self.pack.name(), "samples": samples },
             "model": model,
             "impossible": self.impossible,
@@ -124,12 +130,17 @@ impl Findings {
                 dim.apply_to(entry.origin)
             );
         }
-        let plan = format!(
-            "plan of {} conversations over {} pages",
-            grouped(self.plan.places),
-            self.pages
-        );
+        let mut plan = format!("plan of {} conversations", grouped(self.plan.places));
+        if self.pages > 0 {
+            let _ = write!(plan, " over {} pages", self.pages);
+        }
         let _ = writeln!(text, "{}", bold.apply_to(plan));
+        if self.plan.kinds.len() > 1 {
+            let _ = writeln!(text, "  {:<8} {}", "kind", summed(&self.plan.kinds));
+        }
+        if !self.plan.group_sizes.is_empty() {
+            let _ = writeln!(text, "  {:<8} {}", "people", summed(&self.plan.group_sizes));
+        }
         for (axis, counts) in &self.plan.marginals {
             let _ = writeln!(text, "  {:<8} {}", axis.name(), summed(counts));
         }
@@ -182,8 +193,8 @@ impl Findings {
             );
             let _ = writeln!(text, "{}", bold.apply_to(head));
         }
-        let max_turns = self.settings.spec.conversation.max_turns as usize;
         for view in &model.views {
+            let max_turns = view.of;
             let turns = match (view.worst, view.turns) {
                 (Some(worst), Some(turns)) => format!(
                     ", {} at the longest; {} of {max_turns} turns fit at full length",

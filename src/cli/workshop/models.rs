@@ -97,8 +97,9 @@ fn read_model(choice: &ModelChoice, room: &EngineRoom) -> Result<ChatModel, Fail
 pub fn cast(models: &Models, folder: Option<&Path>) -> Result<Cast, Failure> {
     let mut packs: BTreeMap<&'static str, Arc<Prompts>> = BTreeMap::new();
     let mut player = |role: ModelRole| {
-        // A role without work has no model; the agent's stands in, and is never asked.
-        let model = models.get(&role).unwrap_or(&models[&ModelRole::Agent]);
+        // A role without work has no model; another's stands in, and is never asked.
+        let model = models.get(&role).or_else(|| models.values().next());
+        let model = model.expect("a run has work for a model");
         let name = &model.identity().prompt_pack;
         let pack = Pack::named(name).ok_or_else(|| {
             Failure::new(
@@ -125,6 +126,9 @@ pub fn cast(models: &Models, folder: Option<&Path>) -> Result<Cast, Failure> {
         customer: player(ModelRole::Customer)?,
         agent: player(ModelRole::Agent)?,
         status: player(ModelRole::Status)?,
+        experiences: player(ModelRole::Experiences)?,
+        member: player(ModelRole::Member)?,
+        manager: player(ModelRole::Manager)?,
     })
 }
 

@@ -6,6 +6,7 @@ use super::Workshop;
 use super::memory;
 use super::models::{by_model, load_options, roles};
 use crate::cli::failure::{Code, Failure, allow};
+use crate::cli::maker::group::group_settings;
 use crate::cli::maker::{query_settings, questions_for, support_settings};
 use crate::cli::talk::grouped;
 use crate::engine::{
@@ -13,9 +14,9 @@ use crate::engine::{
 };
 use crate::knowledge::choose_passages;
 use crate::model::ModelError;
-use crate::pipeline::{Sides, Subject, ViewTokens, query_tokens};
-use crate::record::ModelRole;
-use crate::run::Plan;
+use crate::pipeline::{Members, Sides, Subject, ViewTokens, query_tokens};
+use crate::record::{Experience, Individual, Kind, ModelRole};
+use crate::run::{Plan, SupportPlace};
 use crate::settings::Stage;
 
 /// Places of the plan that are looked at.
@@ -237,8 +238,12 @@ fn seats(workshop: &Workshop, views: &[ViewTokens], call: usize) -> Vec<Seat> {
         }
     }
     let seat = |(model, roles): (Arc<LocalModel>, Vec<ModelRole>)| {
-        let asks = roles.contains(&ModelRole::Queries);
-        let calls = asks.then_some(call);
+        let asks = roles.contains(&ModelRole::Queries).then_some(call);
+        // A call for experiences takes what the context has.
+        let writes = roles
+            .contains(&ModelRole::Experiences)
+            .then(|| model.context_tokens());
+        let calls = asks.max(writes);
         Seat {
             demand: model.demand(&views_of(views, &roles), calls.as_slice()),
             model,
@@ -268,10 +273,9 @@ fn phases(
         });
         seats
     };
-    let stages = [Stage::Queries, Stage::Conversations];
     let mut phases = Vec::new();
     let mut short: Vec<(Stage, Vec<Seat>)> = Vec::new();
-    for stage in stages {
+    for &stage in Stage::ALL {
         let seats = of(stage);
         match seated(&seats, budget) {
             _ if seats.is_empty() => {}
@@ -379,12 +383,40 @@ fn longest_views(workshop: &Workshop) -> Result<Vec<ViewTokens>, Failure> {
     let (spec, cast) = (&workshop.spec, &workshop.cast);
     let settings = support_settings(spec, cast);
     let ids: Vec<String> = workshop.pages.keys().cloned().collect();
+    // The views of one conversation at its longest: a group holds one for each member, so they are kept apart.
     let mut longest: Vec<ViewTokens> = Vec::new();
+    let mut keep = |views: Vec<ViewTokens>| {
+        let mut held = vec![false; longest.len()];
+        for mut view in views {
+            view.worst = view.worst.min(cast.model(view.reader).context_tokens());
+            let place = longest
+                .iter()
+                .zip(&held)
+                .position(|(other, held)| other.reader == view.reader && !held);
+            match place {
+                Some(place) => {
+                    held[place] = true;
+                    longest[place].worst = longest[place].worst.max(view.worst);
+                }
+                None => {
+                    held.push(true);
+                    longest.push(view);
+                }
+            }
+        }
+    };
+    if spec.has(Kind::Group) {
+        let settings = group_settings(spec, cast);
+        for experience in &largest_groups(workshop) {
+            keep(Members::render(cast, &settings, experience)?.views(&settings, cast)?);
+        }
+    }
     if ids.is_empty() {
         return Ok(longest);
     }
-    for slot in Plan::new(spec, &ids).slots(MEASURED) {
-        let page = &workshop.pages[&slot.cell.page];
+    let places = Plan::new(spec, &ids).slots(MEASURED);
+    for SupportPlace { cell, case, .. } in places.iter().filter_map(|slot| slot.support()) {
+        let page = &workshop.pages[&cell.page];
         let passages = choose_passages(page, &page.title, settings.passage_tokens, |text| {
             cast.agent.model.count_tokens(text)
         });
@@ -392,20 +424,49 @@ fn longest_views(workshop: &Workshop) -> Result<Vec<ViewTokens>, Failure> {
             page,
             passages: &passages,
             query: &page.title,
-            cell: &slot.cell,
-            case: &slot.case,
+            cell,
+            case,
         };
         let sides = Sides::render(cast, &settings, subject)?;
-        for mut view in sides.views(&settings, cast, slot.cell.style) {
-            let context = cast.model(view.reader).context_tokens();
-            view.worst = view.worst.min(context);
-            match longest.iter_mut().find(|held| held.reader == view.reader) {
-                Some(held) => held.worst = held.worst.max(view.worst),
-                None => longest.push(view),
-            }
-        }
+        keep(sides.views(&settings, cast, cell.style));
     }
     Ok(longest)
+}
+
+/// Groups as large as they come: the given ones, or people at their longest.
+pub fn largest_groups(workshop: &Workshop) -> Vec<Experience> {
+    let given = workshop
+        .groups
+        .as_ref()
+        .and_then(|groups| groups.given.as_ref());
+    if let Some(given) = given {
+        let all = given.iter().take(usize::try_from(MEASURED).unwrap_or(1));
+        return all
+            .map(|experience| Experience::clone(experience))
+            .collect();
+    }
+    let words = |letters: usize| "people talk ".repeat(letters / 12);
+    let person = |place: usize| Individual {
+        name: format!("Bartholomew {place}"),
+        nationality: Some(words(24)),
+        age: Some(99),
+        qualities: vec![words(24); 5],
+        speech_style: Some(words(60)),
+        work: Some(words(48)),
+        hobbies: vec![words(24); 3],
+        memory: Some(words(160)),
+        persona: None,
+    };
+    let sizes = workshop.spec.experiences.participants.values();
+    let people = sizes.map(|size| size.0).max().unwrap_or(2);
+    vec![Experience {
+        participants: (0..people).map(person).collect(),
+        relations: words(200),
+        situation: words(240),
+        topic: words(60),
+        starter: words(120),
+        ..Experience::default()
+    }]
 }
 
 /// The longest call for questions, prompt and reply; nothing where none are made.

@@ -20,10 +20,11 @@ pub(super) fn role(candidate: &Candidate<'_>) -> Option<String> {
     if let Some(mark) = TEMPLATE_MARKS.iter().find(|mark| lower.contains(*mark)) {
         return Some(format!("a mark of a chat template: {mark}"));
     }
-    let names = [
-        candidate.own_name.to_lowercase(),
-        candidate.other_name.to_lowercase(),
-    ];
+    let names: Vec<String> = candidate
+        .names()
+        .into_iter()
+        .map(str::to_lowercase)
+        .collect();
     let labels: Vec<&str> = LABELS
         .iter()
         .copied()
@@ -33,11 +34,15 @@ pub(super) fn role(candidate: &Candidate<'_>) -> Option<String> {
         return Some(format!("the label of a script: {label}"));
     }
     let foreign = match candidate.speaker {
-        Role::Customer => AGENT_ONLY,
-        Role::Agent => CUSTOMER_ONLY,
+        Some(Role::Customer) => AGENT_ONLY,
+        Some(Role::Agent) => CUSTOMER_ONLY,
+        None => &[],
     };
     let line = spaced(candidate.text);
-    let claims = ["i am", "im", "my name is"].map(|claim| format!("{claim} {}", names[1]));
+    let claims: Vec<String> = names[1..]
+        .iter()
+        .flat_map(|name| ["i am", "im", "my name is"].map(|claim| format!("{claim} {name}")))
+        .collect();
     let found = foreign
         .iter()
         .copied()

@@ -13,18 +13,19 @@ use crate::record::{GuardHit, GuardKind, Role};
 /// A reply and all that guards may know about it.
 #[derive(Clone, Copy, Debug)]
 pub struct Candidate<'a> {
-    pub speaker: Role,
+    /// The side of a support conversation; `None` for a member of a group.
+    pub speaker: Option<Role>,
     pub text: &'a str,
     /// The token limit or the context cut it off.
     pub truncated: bool,
     /// The speaker's earlier turns as generated, oldest first.
     pub own: &'a [&'a str],
-    /// The other side's turns as the speaker saw them, oldest first.
+    /// The others' turns as the speaker saw them, oldest first.
     pub other: &'a [&'a str],
     /// The speaker's system message without page, question and case.
     pub instructions: &'a str,
     pub own_name: &'a str,
-    pub other_name: &'a str,
+    pub other_names: &'a [&'a str],
     /// Words one turn may have.
     pub max_words: usize,
 }
@@ -45,6 +46,15 @@ const ORDER: &[GuardKind] = &[
 #[must_use]
 pub fn check(candidate: &Candidate<'_>) -> Option<GuardHit> {
     ORDER.iter().find_map(|&kind| check_for(kind, candidate))
+}
+
+impl Candidate<'_> {
+    /// Everyone who takes part, the speaker first.
+    fn names(&self) -> Vec<&str> {
+        std::iter::once(self.own_name)
+            .chain(self.other_names.iter().copied())
+            .collect()
+    }
 }
 
 /// What one guard finds.

@@ -18,7 +18,7 @@ const SENTENCE_WORDS: usize = 4;
 
 pub(super) fn echo(candidate: &Candidate<'_>) -> Option<String> {
     let text = wordy(candidate.text);
-    let names = [candidate.own_name, candidate.other_name];
+    let names = candidate.names();
     let found = candidate.other.iter().rev().find(|turn| {
         let other = wordy(turn);
         let met = overlap(&text, &other);
@@ -41,7 +41,7 @@ pub(super) fn echo(candidate: &Candidate<'_>) -> Option<String> {
 
 pub(super) fn repeat(candidate: &Candidate<'_>) -> Option<String> {
     let text = words(candidate.text);
-    let names = [candidate.own_name, candidate.other_name];
+    let names = candidate.names();
     let again = candidate.own.iter().rev().find(|turn| {
         let own = words(turn);
         let met = overlap(&text, &own);
@@ -77,7 +77,7 @@ pub(super) fn repeat(candidate: &Candidate<'_>) -> Option<String> {
 }
 
 pub(super) fn thanks_loop(candidate: &Candidate<'_>) -> Option<String> {
-    let names = [candidate.own_name, candidate.other_name];
+    let names = candidate.names();
     let last = candidate.other.last()?;
     (is_courtesy(candidate.text, &names) && is_courtesy(last, &names)).then(|| {
         format!(
@@ -132,12 +132,17 @@ fn begins_anew(candidate: &Candidate<'_>) -> bool {
         .any(|opening| line.contains(&format!(" {opening} ")));
     let own_name = format!(" my name is {} ", candidate.own_name.to_lowercase());
     let Some(greeting) = greeting else {
-        return opening && candidate.speaker == crate::record::Role::Agent;
+        return opening && candidate.speaker == Some(crate::record::Role::Agent);
     };
     let rest = &text[greeting.split(' ').count()..];
     let bare = !candidate.text.contains('?')
         && rest.iter().all(|word| {
-            word == "there" || word == "again" || *word == candidate.other_name.to_lowercase()
+            word == "there"
+                || word == "again"
+                || candidate
+                    .other_names
+                    .iter()
+                    .any(|name| *word == name.to_lowercase())
         });
     let content = |words: &[String]| -> Vec<String> {
         words

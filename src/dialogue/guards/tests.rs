@@ -3,14 +3,14 @@ use super::*;
 #[test]
 fn the_first_guard_in_order_speaks() {
     let candidate = Candidate {
-        speaker: Role::Agent,
+        speaker: Some(Role::Agent),
         text: "Customer: As an AI I cannot say",
         truncated: true,
         own: &[],
         other: &[],
         instructions: "",
         own_name: "Robin",
-        other_name: "Mia",
+        other_names: &["Mia"],
         max_words: 3,
     };
     assert_eq!(check(&candidate).unwrap().kind, GuardKind::RoleLeak);

@@ -22,6 +22,14 @@ pub struct Dials {
     pub endless: f64,
     /// Share of replies that a thought comes before, where thoughts are let.
     pub think: f64,
+    /// A member of a group leaves with its turn.
+    pub leave: f64,
+    /// A member pauses.
+    pub pause: f64,
+    /// A member breaks in.
+    pub interrupt: f64,
+    /// A member speaks to another by name.
+    pub address: f64,
     /// Tokens a prompt and its reply may have together.
     pub context: usize,
     /// Milliseconds every call takes.
@@ -42,6 +50,10 @@ impl Default for Dials {
             duplicate: 0.0,
             endless: 0.0,
             think: 0.0,
+            leave: 0.0,
+            pause: 0.0,
+            interrupt: 0.0,
+            address: 0.0,
             context: 4096,
             delay_ms: 0,
             full_prompts: false,
@@ -90,6 +102,10 @@ impl Dials {
         "duplicate",
         "endless",
         "think",
+        "leave",
+        "pause",
+        "interrupt",
+        "address",
         "context",
         "delay_ms",
         "prompts",
@@ -156,6 +172,10 @@ impl Dials {
             "duplicate" => &mut self.duplicate,
             "endless" => &mut self.endless,
             "think" => &mut self.think,
+            "leave" => &mut self.leave,
+            "pause" => &mut self.pause,
+            "interrupt" => &mut self.interrupt,
+            "address" => &mut self.address,
             _ => return None,
         })
     }
@@ -190,7 +210,7 @@ impl fmt::Display for Dials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "echo={},long={},leak={},truncated={},empty={},error={},duplicate={},endless={},context={},prompts={}",
+            "echo={},long={},leak={},truncated={},empty={},error={},duplicate={},endless={},leave={},pause={},interrupt={},address={},context={},prompts={}",
             self.echo,
             self.long,
             self.leak,
@@ -199,6 +219,10 @@ impl fmt::Display for Dials {
             self.error,
             self.duplicate,
             self.endless,
+            self.leave,
+            self.pause,
+            self.interrupt,
+            self.address,
             self.context,
             if self.full_prompts { "full" } else { "compact" }
         )?;

@@ -1,6 +1,8 @@
 //! What the scripted model says: fixed lines filled with words of the prompt.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
+
+use super::people;
 
 use crate::engine::{ChatRole, View};
 use crate::rng::Stream;
@@ -100,22 +102,31 @@ pub(super) fn value_for(
     }
     match schema.get("type")?.as_str()? {
         "object" => {
-            let mut object = Map::new();
-            for (name, inner) in schema.get("properties")?.as_object()? {
-                object.insert(
-                    name.clone(),
-                    value_for(inner, view, draw.child(name), duplicate)?,
-                );
-            }
-            Some(Value::Object(object))
+            let properties = schema.get("properties")?.as_object()?;
+            people::object(properties, draw, |name, inner, draw| {
+                let is = |kind: &str| inner.get("type").and_then(Value::as_str) == Some(kind);
+                match (is("string"), people::field(name, draw)) {
+                    (true, Some(text)) => Some(Value::String(text)),
+                    _ if is("array") && people::field(name, draw).is_some() => {
+                        let least = inner.get("minItems").and_then(Value::as_u64)?;
+                        let entry = |n| people::field(name, draw.at(n)).map(Value::String);
+                        (0..least)
+                            .map(entry)
+                            .collect::<Option<Vec<_>>>()
+                            .map(Value::Array)
+                    }
+                    _ => value_for(inner, view, draw, duplicate),
+                }
+            })
         }
         "array" => {
             let bound = |key| schema.get(key).and_then(Value::as_u64);
             let length = bound("minItems").or(bound("maxItems")).unwrap_or(1);
-            let inner = schema.get("items")?;
+            let first = schema.get("prefixItems").and_then(Value::as_array);
             let entry = |i| {
+                let of_place = first.and_then(|first| first.get(usize::try_from(i).ok()?));
                 value_for(
-                    inner,
+                    of_place.or_else(|| schema.get("items"))?,
                     view,
                     draw.at(if duplicate { 0 } else { i }),
                     duplicate,
@@ -138,7 +149,14 @@ pub(super) fn value_for(
                     .collect(),
             ))
         }
-        "integer" | "number" => Some(
+        "integer" => {
+            let bound = |key| schema.get(key).and_then(Value::as_u64);
+            let least = bound("minimum").unwrap_or(1);
+            let spread = bound("maximum").map_or(1, |most| most.saturating_sub(least) + 1);
+            let more = draw.below(0, usize::try_from(spread).unwrap_or(1));
+            Some(Value::from(least + more as u64))
+        }
+        "number" => Some(
             schema
                 .get("minimum")
                 .cloned()
@@ -146,32 +164,6 @@ pub(super) fn value_for(
         ),
         "boolean" => Some(Value::Bool(draw.below(0, 2) == 1)),
         _ => None,
-    }
-}
-
-/// JSON with the separators `", "` and `": "`.
-pub(super) fn spaced_json(value: &Value) -> String {
-    match value {
-        Value::Array(entries) => {
-            format!(
-                "[{}]",
-                entries
-                    .iter()
-                    .map(spaced_json)
-                    .collect::<Vec<_>>()
-                    .join(", ")
-            )
-        }
-        Value::Object(entries) => {
-            let entry = |(name, value): (&String, &Value)| {
-                format!("{}: {}", Value::String(name.clone()), spaced_json(value))
-            };
-            format!(
-                "{{{}}}",
-                entries.iter().map(entry).collect::<Vec<_>>().join(", ")
-            )
-        }
-        other => other.to_string(),
     }
 }
 

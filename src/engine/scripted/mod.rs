@@ -3,6 +3,7 @@
 
 mod dials;
 mod lines;
+mod people;
 
 pub use dials::{DialError, Dials};
 
@@ -13,7 +14,7 @@ use crate::hash;
 use crate::rng::Stream;
 
 /// Raised when the lines change, so that old journals are not taken for new ones.
-const SCRIPT_VERSION: u32 = 1;
+const SCRIPT_VERSION: u32 = 2;
 
 /// Tokens a chat template might add to each message.
 const MESSAGE_OVERHEAD_TOKENS: usize = 4;
@@ -101,7 +102,7 @@ impl ScriptedModel {
                 let schema = serde_json::from_str(schema)
                     .map_err(|error| ChatError::Grammar(error.to_string()))?;
                 lines::value_for(&schema, ask.view, words, defect == Some(Defect::Duplicate))
-                    .map(|value| lines::spaced_json(&value))
+                    .map(|value| crate::json::spaced(&value))
                     .ok_or_else(|| {
                         ChatError::Grammar("a kind of schema the script does not know".to_owned())
                     })?
@@ -110,6 +111,10 @@ impl ScriptedModel {
                 return Err(ChatError::Grammar(
                     "the script follows JSON schemas only".to_owned(),
                 ));
+            }
+            None if people::is_member(ask.view) => {
+                let line = people::member(ask.view, words);
+                self.with_move(line, ask.view, ask.draw.child("move"))
             }
             None if opens_the_chat(ask.view) => lines::asker(ask.view, words),
             None => lines::answerer(ask.view, words),
@@ -166,6 +171,9 @@ impl ScriptedModel {
         self.take_time(lines::own_turns(view) % 3).await;
         let system = lines::system_of(view);
         let own = lines::own_turns(view);
+        let last = lines::texts_of(view, ChatRole::User)
+            .last()
+            .unwrap_or_default();
         let weights: Vec<f64> = if choices.contains(&"CONTINUE") {
             let go_on = if share(system) < self.dials.endless {
                 1.0
@@ -183,7 +191,7 @@ impl ScriptedModel {
         } else {
             choices
                 .iter()
-                .map(|choice| 0.05 + share(&format!("{system}\n{tail}\n{choice}")))
+                .map(|choice| 0.05 + share(&format!("{system}\n{last}\n{tail}\n{choice}")))
                 .collect()
         };
         let total: f64 = weights.iter().sum();
@@ -195,6 +203,32 @@ impl ScriptedModel {
             .iter()
             .map(|weight| (weight.max(1e-9) / total).ln() as f32)
             .collect())
+    }
+
+    /// A member's turn with what the dials make it do beyond saying something.
+    fn with_move(&self, line: String, view: &View, draw: Stream) -> String {
+        let uniform = draw.unit(0);
+        let others = people::others(view);
+        let moves = [
+            (self.dials.leave, format!("{line} I have to go now.")),
+            (self.dials.pause, "I need a minute.".to_owned()),
+            (self.dials.interrupt, "I have a question.".to_owned()),
+            (
+                self.dials.address,
+                match &others[..] {
+                    [] => line.clone(),
+                    others => format!("{}, what do you say? {line}", draw.pick(1, others)),
+                },
+            ),
+        ];
+        let mut upper = 0.0;
+        for (chance, text) in moves {
+            upper += chance;
+            if uniform < upper {
+                return text;
+            }
+        }
+        line
     }
 
     fn prompt_tokens(&self, view: &View, tail: &str) -> usize {

@@ -44,6 +44,26 @@ pub struct RoundResult {
     pub places: Vec<PlaceResult>,
 }
 
+impl RoundResult {
+    /// The experiences that are used, with their places.
+    pub fn admitted(&self) -> impl Iterator<Item = (u64, &Experience)> {
+        self.places.iter().filter_map(|place| {
+            let admitted = matches!(place.admission, Admission::Admitted { .. });
+            Some((place.place, place.experience.as_ref().filter(|_| admitted)?))
+        })
+    }
+
+    /// The places that need another, each with why.
+    pub fn refused(&self) -> impl Iterator<Item = (u64, RefusalReason)> {
+        self.places
+            .iter()
+            .filter_map(|place| match &place.admission {
+                Admission::Refused { reason, .. } => Some((place.place, *reason)),
+                Admission::Admitted { .. } => None,
+            })
+    }
+}
+
 /// What became of one candidate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlaceResult {
