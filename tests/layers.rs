@@ -11,6 +11,7 @@ const ROOMS: &[(&str, u8)] = &[
     ("hash", 0),
     ("brief", 0),
     ("fsio", 0),
+    ("json", 0),
     ("record", 1),
     ("kernels", 2),
     ("augment", 2),
