@@ -14,6 +14,7 @@ pub mod json;
 pub mod kernels;
 pub mod knowledge;
 pub mod model;
+pub mod persona;
 pub mod pipeline;
 pub mod progress;
 pub mod prompt;

@@ -4,6 +4,7 @@ mod caller;
 mod calls;
 mod cast;
 mod csv;
+mod experience_file;
 mod experiences;
 mod group;
 pub mod hub;
@@ -20,6 +21,9 @@ mod tests;
 pub use caller::Caller;
 pub use calls::{CallLog, CallLogError, CallOutcome, NoLog};
 pub use cast::{Cast, Player};
+pub use experience_file::{
+    ExperienceFileError, GivenExperiences, parse_experiences, read_experiences,
+};
 pub use experiences::{
     ExperienceContext, ExperienceSettings, People, Wanted, generate_experiences,
 };

@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use super::story::Part;
+use super::story::Stem;
 use super::{HubRules, StoryWords};
 
 /// Words of a refusal's detail.
@@ -37,28 +37,42 @@ impl Likeness {
     }
 }
 
-/// Which stories have which words.
+/// Which stories have which words. Stems are numbered as they come, so that pairs are two numbers.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Index {
-    stems: HashMap<(Part, String), Vec<u32>>,
-    pairs: HashMap<(Part, String, String), Vec<u32>>,
+    numbers: HashMap<Stem, u32>,
+    /// Stories of each stem, in order.
+    stems: Vec<Vec<u32>>,
+    /// Stories of each pair of stems, in order.
+    pairs: HashMap<(u32, u32), Vec<u32>>,
     /// Stems and pairs of each story.
     sizes: Vec<(u32, u32)>,
 }
 
 impl Index {
     pub(super) fn add(&mut self, words: &StoryWords) {
-        let story =
-            u32::try_from(self.sizes.len()).expect("fewer stories than memory has room for");
+        let story = small(self.sizes.len());
         for stem in &words.stems {
-            self.stems.entry(stem.clone()).or_default().push(story);
+            let next = small(self.stems.len());
+            let number = *self.numbers.entry(stem.clone()).or_insert(next);
+            if number == next {
+                self.stems.push(Vec::new());
+            }
+            self.stems[number as usize].push(story);
         }
-        for pair in &words.pairs {
-            self.pairs.entry(pair.clone()).or_default().push(story);
+        for pair in self.numbered(words).collect::<Vec<_>>() {
+            self.pairs.entry(pair).or_default().push(story);
         }
-        let size = |n: usize| u32::try_from(n).expect("words of one story");
         self.sizes
-            .push((size(words.stems.len()), size(words.pairs.len())));
+            .push((small(words.stems.len()), small(words.pairs.len())));
+    }
+
+    /// The pairs of which both stems are known.
+    fn numbered<'a>(&'a self, words: &'a StoryWords) -> impl Iterator<Item = (u32, u32)> + 'a {
+        words
+            .pairs
+            .iter()
+            .filter_map(|(low, high)| Some((*self.numbers.get(low)?, *self.numbers.get(high)?)))
     }
 
     /// The story that is furthest over a limit, or nearest to one, the earliest of equals.
@@ -67,76 +81,74 @@ impl Index {
         words: &StoryWords,
         rules: &HubRules,
     ) -> Option<(usize, Likeness)> {
+        let known = words.stems.iter().filter_map(|stem| self.numbers.get(stem));
         let mut common = vec![(0u32, 0u32); self.sizes.len()];
-        for story in words
-            .stems
-            .iter()
-            .filter_map(|s| self.stems.get(s))
-            .flatten()
-        {
-            common[*story as usize].0 += 1;
+        for number in known {
+            for &story in &self.stems[*number as usize] {
+                common[story as usize].0 += 1;
+            }
         }
-        for story in words
-            .pairs
-            .iter()
-            .filter_map(|p| self.pairs.get(p))
-            .flatten()
+        for stories in self
+            .numbered(words)
+            .filter_map(|pair| self.pairs.get(&pair))
         {
-            common[*story as usize].1 += 1;
+            for &story in stories {
+                common[story as usize].1 += 1;
+            }
         }
-        let (stems, pairs) = (words.stems.len(), words.pairs.len());
+        let (stems, pairs) = (small(words.stems.len()), small(words.pairs.len()));
         let shares = |at: usize| {
             let ((same_stems, same_pairs), (other_stems, other_pairs)) =
                 (common[at], self.sizes[at]);
             (
-                share(
-                    same_stems as usize,
-                    stems + other_stems as usize - same_stems as usize,
-                ),
-                share(same_pairs as usize, pairs.min(other_pairs as usize)),
+                share(same_stems, stems + other_stems - same_stems),
+                share(same_pairs, pairs.min(other_pairs)),
             )
         };
-        let closeness = |at: usize| {
-            let (a, b) = shares(at);
-            (a / rules.max_common_stems).max(b / rules.max_contained_pairs)
-        };
         let mut nearest: Option<(usize, f64)> = None;
-        for at in (0..common.len()).filter(|&at| common[at] != (0, 0)) {
-            let closeness = closeness(at);
+        for at in (0..common.len()).filter(|&at| common[at].0 > 0) {
+            let (common_stems, contained_pairs) = shares(at);
+            let closeness = (common_stems / rules.max_common_stems)
+                .max(contained_pairs / rules.max_contained_pairs);
             if nearest.is_none_or(|(_, most)| closeness > most) {
                 nearest = Some((at, closeness));
             }
         }
         let (at, _) = nearest?;
         let (common_stems, contained_pairs) = shares(at);
-        let story = u32::try_from(at).ok()?;
+        let likeness = Likeness {
+            common_stems,
+            contained_pairs,
+            words: self.shared(words, small(at)),
+        };
+        Some((at, likeness))
+    }
+
+    /// The longest stems that a story has as well, without repeats.
+    fn shared(&self, words: &StoryWords, story: u32) -> Vec<String> {
+        let has = |number: &u32| self.stems[*number as usize].binary_search(&story).is_ok();
         let mut shared: Vec<&str> = words
             .stems
             .iter()
-            .filter(|stem| {
-                self.stems
-                    .get(*stem)
-                    .is_some_and(|stories| stories.binary_search(&story).is_ok())
-            })
+            .filter(|stem| self.numbers.get(*stem).is_some_and(has))
             .map(|(_, stem)| stem.as_str())
             .collect();
         shared.sort_by_key(|stem| (std::cmp::Reverse(stem.len()), *stem));
         shared.dedup();
-        let likeness = Likeness {
-            common_stems,
-            contained_pairs,
-            words: shared.into_iter().take(SHOWN).map(str::to_owned).collect(),
-        };
-        Some((at, likeness))
+        shared.truncate(SHOWN);
+        shared.into_iter().map(str::to_owned).collect()
     }
 }
 
+fn small(n: usize) -> u32 {
+    u32::try_from(n).expect("fewer stories and words than memory has room for")
+}
+
 /// `part / whole`, 0 of nothing.
-#[expect(clippy::cast_precision_loss, reason = "counts of words in a story")]
-fn share(part: usize, whole: usize) -> f64 {
+fn share(part: u32, whole: u32) -> f64 {
     if whole == 0 {
         0.0
     } else {
-        part as f64 / whole as f64
+        f64::from(part) / f64::from(whole)
     }
 }

@@ -15,14 +15,16 @@ pub(super) enum Part {
     Memory,
 }
 
+pub(super) type Stem = (Part, String);
+
 /// The words by which experiences are compared: stems without function words, numbers and the participants' own names, and
 /// pairs of stems that stand close to each other. What describes people, and how they stand to each other, does not count:
 /// neighbours, siblings and colleagues come in experiences that are nothing alike.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoryWords {
-    pub(super) stems: BTreeSet<(Part, String)>,
+    pub(super) stems: BTreeSet<Stem>,
     /// Alphabetical within the pair.
-    pub(super) pairs: BTreeSet<(Part, String, String)>,
+    pub(super) pairs: BTreeSet<(Stem, Stem)>,
 }
 
 impl StoryWords {
@@ -50,19 +52,18 @@ impl StoryWords {
     }
 
     fn take(&mut self, part: Part, text: &str, names: &BTreeSet<String>) {
-        let stems: Vec<String> = words(text)
+        let stems: Vec<Stem> = words(text)
             .into_iter()
             .filter(|word| !names.contains(word) && !is_common(word))
-            .map(|word| stem(&word))
+            .map(|word| (part, stem(&word)))
             .collect();
         for (at, first) in stems.iter().enumerate() {
             for second in stems[at + 1..].iter().take(REACH).filter(|s| *s != first) {
                 let (low, high) = (first.min(second), first.max(second));
-                self.pairs.insert((part, low.clone(), high.clone()));
+                self.pairs.insert((low.clone(), high.clone()));
             }
         }
-        self.stems
-            .extend(stems.into_iter().map(|stem| (part, stem)));
+        self.stems.extend(stems);
     }
 }
 
@@ -138,7 +139,7 @@ mod tests {
         );
         assert_eq!(
             words.pairs.into_iter().collect::<Vec<_>>(),
-            [event, memory].map(|part| (part, "boat".to_owned(), "paint".to_owned()))
+            [event, memory].map(|part| ((part, "boat".to_owned()), (part, "paint".to_owned())))
         );
     }
 }
