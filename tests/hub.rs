@@ -205,5 +205,6 @@ fn thousands_join_in_seconds() {
     let took = begin.elapsed().as_secs_f64();
     println!("10,000 experiences in {took:.1} s, {refused} refused");
     assert_eq!((refused, hub.members().len()), (0, 10_000));
-    assert!(took < 60.0);
+    // On an idle core it takes about ten seconds unoptimised; comparing each with each would take many minutes.
+    assert!(took < 300.0);
 }
