@@ -163,7 +163,7 @@ impl Findings {
                 );
                 let _ = writeln!(text, "  {reason}");
             }
-            Ok(model) => self.lengths(model, &mut text),
+            Ok(model) => lengths(model, &mut text),
         }
         for note in &self.notes {
             let _ = writeln!(text, "note: {note}");
@@ -176,43 +176,44 @@ impl Findings {
         }
         text
     }
+}
 
-    fn lengths(&self, model: &ModelFigures, text: &mut String) {
-        let bold = Style::new().bold();
-        for one in &model.models {
-            let whose = if model.models.len() == 1 {
-                String::new()
-            } else {
-                format!(" ({})", roles(&one.roles))
-            };
-            let head = format!(
-                "model {}{whose}: {} tokens of context, output terms: {}",
-                one.reference,
-                grouped(one.context as u64),
-                one.licence
-            );
-            let _ = writeln!(text, "{}", bold.apply_to(head));
-        }
-        for view in &model.views {
-            let max_turns = view.of;
-            let turns = match (view.worst, view.turns) {
-                (Some(worst), Some(turns)) => format!(
-                    ", {} at the longest; {} of {max_turns} turns fit at full length",
-                    grouped(worst as u64),
-                    turns.min(max_turns)
-                ),
-                _ => String::new(),
-            };
-            let _ = writeln!(
-                text,
-                "  {:<10} {} tokens to begin with{turns}",
-                view.name,
-                grouped(view.fixed as u64)
-            );
-        }
-        if model.demo {
-            let _ = writeln!(text, "  demo: for trying the pipeline, not for training");
-        }
+/// Models, and how long what they read is and may get.
+fn lengths(model: &ModelFigures, text: &mut String) {
+    let bold = Style::new().bold();
+    for one in &model.models {
+        let whose = if model.models.len() == 1 {
+            String::new()
+        } else {
+            format!(" ({})", roles(&one.roles))
+        };
+        let head = format!(
+            "model {}{whose}: {} tokens of context, output terms: {}",
+            one.reference,
+            grouped(one.context as u64),
+            one.licence
+        );
+        let _ = writeln!(text, "{}", bold.apply_to(head));
+    }
+    for view in &model.views {
+        let max_turns = view.of;
+        let turns = match (view.worst, view.turns) {
+            (Some(worst), Some(turns)) => format!(
+                ", {} at the longest; {} of {max_turns} turns fit at full length",
+                grouped(worst as u64),
+                turns.min(max_turns)
+            ),
+            _ => String::new(),
+        };
+        let _ = writeln!(
+            text,
+            "  {:<10} {} tokens to begin with{turns}",
+            view.name,
+            grouped(view.fixed as u64)
+        );
+    }
+    if model.demo {
+        let _ = writeln!(text, "  demo: for trying the pipeline, not for training");
     }
 }
 

@@ -393,15 +393,12 @@ fn longest_views(workshop: &Workshop) -> Result<Vec<ViewTokens>, Failure> {
                 .iter()
                 .zip(&held)
                 .position(|(other, held)| other.reader == view.reader && !held);
-            match place {
-                Some(place) => {
-                    held[place] = true;
-                    longest[place].worst = longest[place].worst.max(view.worst);
-                }
-                None => {
-                    held.push(true);
-                    longest.push(view);
-                }
+            if let Some(place) = place {
+                held[place] = true;
+                longest[place].worst = longest[place].worst.max(view.worst);
+            } else {
+                held.push(true);
+                longest.push(view);
             }
         }
     };

@@ -58,10 +58,10 @@ const TURNS: &[&str] = &[
 
 fn filled(pattern: &str, draw: Stream) -> String {
     pattern
-        .replace("{thing}", *draw.pick(1, THINGS))
-        .replace("{other}", *draw.pick(2, THINGS))
-        .replace("{deed}", *draw.pick(3, DEEDS))
-        .replace("{when}", *draw.pick(4, WHEN))
+        .replace("{thing}", draw.pick::<&str>(1, THINGS))
+        .replace("{other}", draw.pick::<&str>(2, THINGS))
+        .replace("{deed}", draw.pick::<&str>(3, DEEDS))
+        .replace("{when}", draw.pick::<&str>(4, WHEN))
 }
 
 fn sentence(draw: Stream) -> String {
@@ -86,9 +86,9 @@ pub(super) fn field(name: &str, draw: Stream) -> Option<String> {
             ["Finnish", "Kenyan", "Peruvian", "Welsh", "Korean"][draw.below(0, 5)].to_owned()
         }
         "qualities" => (*draw.pick(0, TRAITS)).to_owned(),
-        "hobbies" => format!("collecting a {}", *draw.pick(0, THINGS)),
-        "speech_style" => format!("{} and short", *draw.pick(0, TRAITS)),
-        "work" => format!("{} maker", *draw.pick(0, THINGS)),
+        "hobbies" => format!("collecting a {}", draw.pick::<&str>(0, THINGS)),
+        "speech_style" => format!("{} and short", draw.pick::<&str>(0, TRAITS)),
+        "work" => format!("{} maker", draw.pick::<&str>(0, THINGS)),
         "memory" | "situation" => format!("{} {}", sentence(draw.at(1)), sentence(draw.at(2))),
         "relations" => filled("They share a {thing} since it was {deed} {when}.", draw),
         "topic" => filled("who {deed} the {thing} {when}", draw),
@@ -121,7 +121,7 @@ pub(super) fn is_member(view: &View) -> bool {
 /// A turn of a member that it has not said yet.
 pub(super) fn member(view: &View, draw: Stream) -> String {
     let said: Vec<&str> = texts_of(view, ChatRole::Assistant).collect();
-    let line = |n: u64| filled(*draw.at(n).pick(0, TURNS), draw.at(n));
+    let line = |n: u64| filled(draw.at(n).pick::<&str>(0, TURNS), draw.at(n));
     (0..8)
         .map(line)
         .find(|line| !said.iter().any(|turn| turn.contains(line.as_str())))
