@@ -317,6 +317,7 @@ mod tests {
             },
             query_id: "returns/0".into(),
             query: "?".into(),
+            rewrites: Vec::new(),
             passages: Vec::new(),
             turns,
             outcome: None,

@@ -17,7 +17,7 @@ use crate::pipeline::{
 use crate::record::{Dialogue, Experience, ModelRole, Page, Query};
 use crate::rng::Stream;
 use crate::run::{About, MakeError, Maker, SharedCallLog, Slot};
-use crate::settings::{Channel, RoleSampling, RunSpec, Stage};
+use crate::settings::{Channel, FirstMessage, RoleSampling, RunSpec, Stage};
 
 /// Makes everything that a run is made of.
 pub struct RunMaker {
@@ -264,6 +264,9 @@ pub fn support_settings(spec: &RunSpec, cast: &Cast) -> SupportSettings {
         decision: DecisionRule::Draw { temperature: 1.0 },
         passage_tokens: passage_tokens(spec, &cast.agent),
         typos_per_turn: spec.customer.typos_per_turn as usize,
+        opens_with_query: spec.customer.first_message == FirstMessage::Query,
+        thank: rules.thank,
+        ask: rules.ask,
         keep_only_planned_outcome: spec.plan.keep_only_planned_outcome,
         stop: Vec::new(),
     }

@@ -416,7 +416,8 @@ impl Prompter {
             case: &conversation.case,
         };
         let sides = Sides::render(&self.workshop.cast, &self.settings, subject)?;
-        Ok(seen(conversation, &sides, &self.settings))
+        let root = Stream::root(self.workshop.spec.seed);
+        Ok(seen(conversation, &sides, &self.settings, root))
     }
 
     fn prompt(&self, id: &str, seen: Seen) -> Result<Prompt, Failure> {

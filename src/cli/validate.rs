@@ -20,7 +20,7 @@ use crate::pipeline::{Cast, Members, Sides, Subject, ViewTokens, read_queries};
 use crate::prompt::{Pack, PassageVar, Prompts, QueriesVars, Sample, Template};
 use crate::record::{Cell, Kind, ModelRole, Page};
 use crate::run::{Plan, Slot, SupportPlace, Task};
-use crate::settings::{Axis, RunSpec};
+use crate::settings::{Axis, FirstMessage, RunSpec};
 
 /// Places of the plan that are looked at; a longer plan only repeats its mix.
 const PLACES: u64 = 100_000;
@@ -347,8 +347,11 @@ fn samples(spec: &RunSpec, cast: &Cast) -> Result<Vec<Sample>, Failure> {
     keep_used(spec, &mut samples);
     for sample in &mut samples {
         let reader = match sample.template {
-            Template::Agent => continue,
-            Template::Customer => &cast.customer,
+            Template::Agent | Template::Steer => continue,
+            Template::Customer
+            | Template::RewriteSystem
+            | Template::Rewrite
+            | Template::ProductFit => &cast.customer,
             Template::Status => &cast.status,
             Template::QueriesSystem | Template::Queries => &cast.queries,
             Template::ExperiencesSystem | Template::Experiences => &cast.experiences,
@@ -370,7 +373,15 @@ fn keep_used(spec: &RunSpec, samples: &mut Vec<Sample>) {
     samples.retain(|sample| {
         let role = match sample.template {
             Template::Agent => ModelRole::Agent,
+            Template::Steer if !spec.conversation.is_steered() => return false,
+            Template::Steer => ModelRole::Agent,
             Template::Customer => ModelRole::Customer,
+            Template::RewriteSystem | Template::Rewrite | Template::ProductFit => {
+                if spec.customer.first_message == FirstMessage::OwnWords {
+                    return false;
+                }
+                ModelRole::Customer
+            }
             Template::Status => ModelRole::Status,
             Template::QueriesSystem | Template::Queries => ModelRole::Queries,
             Template::ExperiencesSystem | Template::Experiences => ModelRole::Experiences,

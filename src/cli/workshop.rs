@@ -19,7 +19,7 @@ use crate::prompt::Template;
 use crate::record::{Kind, Page};
 use crate::run::{Inputs, Manifest, PageMark};
 use crate::settings::{
-    self, Environment, Overrides, PagesDir, RecipeText, RunSpec, Settings, SpeakerMethod, Stage,
+    self, Environment, FirstMessage, Overrides, PagesDir, RecipeText, RunSpec, Settings, SpeakerMethod, Stage,
 };
 use groups::GroupInputs;
 use models::{Models, read_models};
@@ -166,6 +166,14 @@ impl Workshop {
                 ("", &cast.customer, Template::Customer),
                 ("", &cast.status, Template::Status),
             ]);
+            if spec.customer.first_message == FirstMessage::Query {
+                for template in [Template::RewriteSystem, Template::Rewrite, Template::ProductFit] {
+                    conversations.push(("", &cast.customer, template));
+                }
+            }
+            if spec.conversation.is_steered() {
+                conversations.push(("", &cast.agent, Template::Steer));
+            }
             conversations.extend(decider);
         }
         if spec.has(Kind::Group) {

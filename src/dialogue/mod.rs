@@ -6,10 +6,12 @@ mod floor;
 pub mod guards;
 mod log;
 mod projection;
+mod steering;
 
 pub use decision::{Decision, DecisionRule, decide, end_choice};
 pub use floor::{
     Floor, FloorRules, Method, Next, addresses, choose_speaker, moves_of, without_label,
 };
 pub use log::Log;
+pub use steering::Steering;
 pub use projection::{project, project_member};

@@ -164,6 +164,7 @@ mod tests {
             },
             query_id: "returns/2".into(),
             query: "Why?".into(),
+            rewrites: Vec::new(),
             passages: vec![0],
             turns: vec![
                 turn(Role::Customer, "why \"£19\"\n?"),

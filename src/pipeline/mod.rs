@@ -10,6 +10,7 @@ mod group;
 pub mod hub;
 mod queries;
 mod query_file;
+mod rewrite;
 #[cfg(test)]
 mod query_tests;
 mod settings;

@@ -1,9 +1,10 @@
 use serde::{Deserialize, Serialize};
 
-use crate::dialogue::DecisionRule;
+use crate::dialogue::{DecisionRule, Steering};
 use crate::engine::Sampling;
 use crate::prompt::Pack;
 use crate::record::Role;
+use crate::rng::Stream;
 
 /// Tokens a word may take, and what a reply may have beyond its words. A reply cut off by its limit is over the word
 /// budget in any case, so the limit only has to be generous.
@@ -37,6 +38,11 @@ pub struct SupportSettings {
     pub passage_tokens: usize,
     /// Typing mistakes per turn of a customer whose style is `typos`.
     pub typos_per_turn: usize,
+    /// The customer opens with the question itself, rewritten for product, tone and style, and not in its own words.
+    pub opens_with_query: bool,
+    /// Share of the agent's turns that thank, and that end in a question. With either, every turn of the agent is steered.
+    pub thank: Option<f64>,
+    pub ask: Option<f64>,
     /// Turn down what came out otherwise than planned.
     pub keep_only_planned_outcome: bool,
     /// Texts that end a reply.
@@ -61,6 +67,9 @@ impl Default for SupportSettings {
             decision: DecisionRule::Draw { temperature: 1.0 },
             passage_tokens: 170,
             typos_per_turn: 3,
+            opens_with_query: false,
+            thank: None,
+            ask: None,
             keep_only_planned_outcome: false,
             stop: Vec::new(),
         }
@@ -87,6 +96,22 @@ impl SupportSettings {
             Role::Customer => self.customer_words,
             Role::Agent => self.agent_words,
         }
+    }
+
+    /// Whether the agent is told for each turn how to behave.
+    #[must_use]
+    pub fn is_steered(&self) -> bool {
+        self.thank.is_some() || self.ask.is_some()
+    }
+
+    /// How a turn is to be; nothing where it is the model's own affair. `draw` is the conversation's stream.
+    #[must_use]
+    pub fn steering(&self, speaker: Role, turn: usize, draw: Stream) -> Option<Steering> {
+        let steered = speaker == Role::Agent && self.is_steered();
+        steered.then(|| {
+            let draw = draw.child("steer").at(turn as u64);
+            Steering::draw(self.thank, self.ask, turn <= 1, draw)
+        })
     }
 
     /// The token limit of one side's reply.

@@ -1,10 +1,11 @@
 //! What each side of a conversation is told, and what it has seen at any of its turns.
 
 use super::{Cast, SupportSettings};
-use crate::dialogue::{Log, project};
+use crate::dialogue::{Log, Steering, project};
 use crate::engine::{ChatModel, OPENER, View};
-use crate::prompt::{AgentVars, CustomerVars, PassageVar, PromptError};
+use crate::prompt::{AgentVars, CustomerVars, PassageVar, PromptError, Prompts, SteerVars};
 use crate::record::{Case, Cell, Conversation, EndReason, ModelRole, Page, Role, Style};
+use crate::rng::Stream;
 
 /// Tokens a chat template may add to a message, reserved per turn.
 const MESSAGE_TOKENS: usize = 8;
@@ -25,6 +26,8 @@ pub struct Sides {
     pub status: String,
     /// The system message of the model that decides, where it is not the customer's own.
     pub decider: Option<String>,
+    /// What joins the customer's turn when the agent's is steered, by how; none where it is not.
+    pub steer: Vec<(Steering, String)>,
 }
 
 /// What a conversation is about, as far as prompts tell.
@@ -63,6 +66,7 @@ impl Sides {
             max_words: settings.agent_words,
             title: &page.title,
             passages: PassageVar::of(page, passages),
+            steered: settings.is_steered(),
         };
         let customer = CustomerVars {
             name: &case.name,
@@ -81,6 +85,11 @@ impl Sides {
         };
         let (speaks, answers) = (&cast.customer.prompts, &cast.agent.prompts);
         let decides = &cast.status.prompts;
+        let steer = if settings.is_steered() {
+            steering_notes(settings, answers)?
+        } else {
+            Vec::new()
+        };
         let decider = cast
             .decides_apart()
             .then(|| decides.customer(&customer))
@@ -96,7 +105,15 @@ impl Sides {
             },
             status: decides.status(&settings.brand)?,
             decider,
+            steer,
         })
+    }
+
+    /// The note on a turn of the agent; none where it is not steered.
+    #[must_use]
+    pub fn note(&self, steering: Steering) -> Option<&str> {
+        let found = self.steer.iter().find(|(other, _)| *other == steering);
+        found.map(|(_, note)| note.as_str())
     }
 
     /// One side's own.
@@ -153,8 +170,11 @@ impl Sides {
             ModelRole::Status => self.decider.as_ref().unwrap_or(&self.customer.system),
             _ => &self.customer.system,
         };
-        let aside =
-            model.count_tokens(&self.status) + model.count_tokens(OPENER) + 2 * MESSAGE_TOKENS;
+        let steer = self.steer.iter().map(|(_, note)| model.count_tokens(note));
+        let aside = model.count_tokens(&self.status)
+            + steer.max().unwrap_or(0)
+            + model.count_tokens(OPENER)
+            + 2 * MESSAGE_TOKENS;
         let thought = match reader {
             ModelRole::Customer => settings.customer_thinking,
             ModelRole::Agent => settings.agent_thinking,
@@ -189,6 +209,31 @@ impl Sides {
         };
         read(Role::Customer) * mistyped + read(Role::Agent) + 2 * MESSAGE_TOKENS
     }
+}
+
+/// A note for each way in which a turn may be steered.
+fn steering_notes(
+    settings: &SupportSettings,
+    prompts: &Prompts,
+) -> Result<Vec<(Steering, String)>, PromptError> {
+    let ways = |share: Option<f64>| match share {
+        None => vec![None],
+        Some(_) => vec![Some(false), Some(true)],
+    };
+    let mut notes = Vec::new();
+    for greet in [false, true] {
+        for thank in ways(settings.thank) {
+            for ask in ways(settings.ask) {
+                let vars = SteerVars {
+                    thank: thank.unwrap_or(false),
+                    ask: ask.unwrap_or(false),
+                    greet,
+                };
+                notes.push((Steering { greet, thank, ask }, prompts.steer(vars)?));
+            }
+        }
+    }
+    Ok(notes)
 }
 
 /// How long a view is and may get, in tokens of who reads it.
@@ -242,16 +287,26 @@ pub struct Seen {
 
 /// What the models saw in the course of a finished conversation, in order.
 #[must_use]
-pub fn seen(conversation: &Conversation, sides: &Sides, settings: &SupportSettings) -> Vec<Seen> {
+pub fn seen(
+    conversation: &Conversation,
+    sides: &Sides,
+    settings: &SupportSettings,
+    root: Stream,
+) -> Vec<Seen> {
+    let draw = root.child(&conversation.id);
     let mut seen = Vec::new();
     let mut log = Log::default();
     for turn in &conversation.turns {
-        seen.push(Seen {
+        let given = settings.opens_with_query && log.is_empty();
+        seen.extend((!given).then(|| Seen {
             turn: log.len(),
             asked: Asked::Turn(turn.speaker),
             view: sides.view(turn.speaker, &log),
-            tail: None,
-        });
+            tail: settings
+                .steering(turn.speaker, log.len(), draw)
+                .and_then(|steering| sides.note(steering))
+                .map(str::to_owned),
+        }));
         log.say(
             turn.speaker,
             turn.text.clone(),
@@ -285,9 +340,8 @@ mod tests {
     use crate::engine::{Ask, ScriptedModel, Session};
     use crate::knowledge::{Format, parse};
     use crate::pipeline::{Assignment, Caller, NoLog, SupportContext, converse};
-    use crate::prompt::{Pack, Prompts};
+    use crate::prompt::Pack;
     use crate::record::{Outcome, Query, Tone};
-    use crate::rng::Stream;
 
     fn assignment(slot: u64) -> Assignment {
         let text = "# Returns\n\nYou can return most items within 30 days of delivery. A camera has 45 days for it.\n\n\
@@ -350,7 +404,7 @@ mod tests {
                 case: &made.case,
             };
             let sides = Sides::render(context.caller.cast(), settings, subject).unwrap();
-            for seen in seen(&made, &sides, settings) {
+            for seen in seen(&made, &sides, settings, context.root) {
                 let Asked::Turn(role) = seen.asked else {
                     decisions += 1;
                     assert_eq!(seen.turn % 2, 0);
@@ -362,7 +416,7 @@ mod tests {
                 let draw = context.root.child(&made.id).child(role.name());
                 let ask = Ask {
                     view: &seen.view,
-                    tail: None,
+                    tail: seen.tail.as_deref(),
                     max_new_tokens: settings.reply_tokens(role),
                     thinking_tokens: 0,
                     sampling: settings.sampling(role),

@@ -1,15 +1,17 @@
 use std::sync::Arc;
 
+use super::rewrite::{Rewriter, rewrite_tokens};
 use super::sides::{Sides, Subject};
 use super::{Caller, PipelineError, SupportSettings};
 use crate::augment::typos;
-use crate::dialogue::{Decision, Log, decide, end_choice, guards};
+use crate::dialogue::{Decision, Log, Steering, decide, end_choice, guards};
 use crate::engine::{Ask, ChatError, Completion, Finish, Session};
 use crate::knowledge::choose_passages;
 use crate::record::{
-    Case, Cell, Conversation, EndReason, GuardHit, ModelRole, Outcome, Page, Query, Rejected, Role,
+    Case, Cell, Conversation, EndReason, GuardHit, GuardKind, ModelRole, Outcome, Page, Query, Rejected, Role,
     Style, Turn, Verdict,
 };
+use crate::record::Rewrite;
 use crate::rng::Stream;
 
 /// A reply that a guard turns down is made again this often.
@@ -47,26 +49,37 @@ pub async fn converse(
     assignment: Assignment,
 ) -> Result<Conversation, PipelineError> {
     let mut talk = Talk::prepare(context, &assignment)?;
-    let session = context
-        .caller
-        .open(&talk.id, &talk.worst_case_tokens())
-        .await?;
-    let (outcome, end_reason, detail) = match talk.run(&session).await? {
+    let reserved = talk.worst_case_tokens()?;
+    let session = context.caller.open(&talk.id, &reserved).await?;
+    let ended = talk.run(&session).await?;
+    let unwritten = matches!(ended, Ended::Unwritten(_));
+    let (outcome, end_reason, detail) = match ended {
         Ended::ByCustomer(outcome) => (Some(outcome), EndReason::Customer, String::new()),
         Ended::AtLimit(outcome) => (Some(outcome), EndReason::MaxTurns, String::new()),
-        Ended::Cut(detail) => (None, EndReason::GuardCut, detail),
+        Ended::Cut(detail) | Ended::Unwritten(detail) => (None, EndReason::GuardCut, detail),
         Ended::Full(detail) => (None, EndReason::Context, detail),
     };
-    let verdict = judge(
-        &context.settings,
-        assignment.cell.outcome,
-        outcome,
-        end_reason,
-        detail,
-        talk.log.len(),
-    );
+    let verdict = if unwritten {
+        Verdict::Reject {
+            reason: "rewrite".to_owned(),
+            detail,
+        }
+    } else {
+        judge(
+            &context.settings,
+            assignment.cell.outcome,
+            outcome,
+            end_reason,
+            detail,
+            talk.log.len(),
+        )
+    };
     let Talk {
-        id, passages, log, ..
+        id,
+        passages,
+        log,
+        rewrites,
+        ..
     } = talk;
     Ok(Conversation {
         id,
@@ -76,6 +89,7 @@ pub async fn converse(
         case: assignment.case,
         query_id: assignment.query.id,
         query: assignment.query.text,
+        rewrites,
         passages,
         turns: log.into_turns(),
         outcome,
@@ -114,6 +128,8 @@ enum Ended {
     AtLimit(Outcome),
     Cut(String),
     Full(String),
+    /// The question could not be rewritten.
+    Unwritten(String),
 }
 
 /// One conversation in the making.
@@ -125,6 +141,7 @@ struct Talk<'a> {
     passages: Vec<usize>,
     sides: Sides,
     log: Log,
+    rewrites: Vec<Rewrite>,
 }
 
 impl<'a> Talk<'a> {
@@ -155,24 +172,39 @@ impl<'a> Talk<'a> {
             id,
             passages,
             log: Log::default(),
+            rewrites: Vec::new(),
         })
     }
 
     /// The longest that each view can get, with who reads it.
-    fn worst_case_tokens(&self) -> Vec<(ModelRole, usize)> {
+    fn worst_case_tokens(&self) -> Result<Vec<(ModelRole, usize)>, PipelineError> {
         let (settings, cast) = (&self.context.settings, self.context.caller.cast());
         let views = self.sides.views(settings, cast, self.assignment.cell.style);
-        views
+        let mut reserved: Vec<(ModelRole, usize)> = views
             .into_iter()
             .map(|view| {
                 let context = cast.model(view.reader).context_tokens();
                 (view.reader, view.worst.min(context))
             })
-            .collect()
+            .collect();
+        if settings.opens_with_query {
+            let player = cast.of(ModelRole::Customer);
+            let (query, language) = (&self.assignment.query.text, &settings.language);
+            let tokens = rewrite_tokens(&player.model, &player.prompts, language, query)?;
+            let context = player.model.context_tokens();
+            reserved.push((ModelRole::Customer, tokens.min(context)));
+        }
+        Ok(reserved)
     }
 
     async fn run(&mut self, session: &Session) -> Result<Ended, PipelineError> {
-        match self.exchange_turns(session).await {
+        let exchange = async {
+            match self.open(session).await? {
+                Some(ended) => Ok(ended),
+                None => self.exchange_turns(session).await,
+            }
+        };
+        match exchange.await {
             Err(PipelineError::Chat {
                 key,
                 source: source @ (ChatError::Context { .. } | ChatError::Room { .. }),
@@ -181,9 +213,51 @@ impl<'a> Talk<'a> {
         }
     }
 
+    /// Lets the customer open with the question, where that is how it is done.
+    async fn open(&mut self, session: &Session) -> Result<Option<Ended>, PipelineError> {
+        let settings = &self.context.settings;
+        if !settings.opens_with_query {
+            return Ok(None);
+        }
+        let made = {
+            let facts = self.facts();
+            let rewriter = Rewriter {
+                caller: &self.context.caller,
+                session,
+                language: &settings.language,
+                sampling: settings.customer_sampling,
+                key: format!("{}/rewrite", self.id),
+                draw: self.draw.child("rewrite"),
+                protected: &facts[..],
+            };
+            let Assignment { query, cell, .. } = self.assignment;
+            rewriter.rewrite(&query.text, cell).await?
+        };
+        match made {
+            Err(stuck) => {
+                self.rewrites = stuck.steps;
+                Ok(Some(Ended::Unwritten(format!(
+                    "{} {}: {}",
+                    stuck.kind, stuck.target, stuck.reason
+                ))))
+            }
+            Ok(steps) => {
+                let last = steps.last().map(|step| step.text.clone());
+                let text = last.unwrap_or_else(|| self.assignment.query.text.clone());
+                self.rewrites = steps;
+                self.write(Role::Customer, 0, text, Vec::new(), Vec::new());
+                Ok(None)
+            }
+        }
+    }
+
     async fn exchange_turns(&mut self, session: &Session) -> Result<Ended, PipelineError> {
         loop {
             for speaker in [Role::Customer, Role::Agent] {
+                if speaker == Role::Customer && self.log.len() == 1 {
+                    // The question stands there already.
+                    continue;
+                }
                 if let Err(hit) = self.speak(session, speaker).await? {
                     let place = self.log.len() - 1;
                     return Ok(Ended::Cut(format!(
@@ -244,11 +318,22 @@ impl<'a> Talk<'a> {
         speaker: Role,
     ) -> Result<Result<(), GuardHit>, PipelineError> {
         let turn = self.log.len();
+        let steering = self.context.settings.steering(speaker, turn, self.draw);
         let mut rejected: Vec<Rejected> = Vec::new();
         for attempt in 0..=REGENERATIONS {
-            let completion = self.ask(session, speaker, turn, attempt).await?;
+            let completion = self.ask(session, speaker, turn, attempt, steering).await?;
             let text = completion.text.trim().to_owned();
-            let Some(hit) = self.guard(speaker, &text, completion.finish) else {
+            // A reply that only behaves otherwise than it was told to is better than none.
+            let missed = || {
+                let steering = steering.filter(|_| attempt < REGENERATIONS)?;
+                let detail = steering.missed(&text)?;
+                Some(GuardHit {
+                    kind: GuardKind::Steering,
+                    detail,
+                })
+            };
+            let hit = self.guard(speaker, &text, completion.finish);
+            let Some(hit) = hit.or_else(missed) else {
                 self.say(speaker, turn, text, completion, rejected);
                 return Ok(Ok(()));
             };
@@ -268,12 +353,13 @@ impl<'a> Talk<'a> {
         speaker: Role,
         turn: usize,
         attempt: u64,
+        steering: Option<Steering>,
     ) -> Result<Completion, PipelineError> {
         let settings = &self.context.settings;
         let view = self.sides.view(speaker, &self.log);
         let ask = Ask {
             view: &view,
-            tail: None,
+            tail: steering.and_then(|steering| self.sides.note(steering)),
             max_new_tokens: settings.reply_tokens(speaker),
             thinking_tokens: settings.thinking_tokens(speaker),
             sampling: settings.sampling(speaker),
@@ -326,6 +412,24 @@ impl<'a> Talk<'a> {
         completion: Completion,
         rejected: Vec<Rejected>,
     ) {
+        // Ids stand for the whole reply; where white space was cut off they would not give the text back.
+        let tokens = if completion.text == text {
+            completion.tokens
+        } else {
+            Vec::new()
+        };
+        self.write(speaker, turn, text, tokens, rejected);
+    }
+
+    /// Puts a turn into the log, with the mistakes of a customer who makes them.
+    fn write(
+        &mut self,
+        speaker: Role,
+        turn: usize,
+        text: String,
+        tokens: Vec<u32>,
+        rejected: Vec<Rejected>,
+    ) {
         if speaker == Role::Customer && self.assignment.cell.style == Style::Typos {
             let count = self
                 .context
@@ -344,12 +448,6 @@ impl<'a> Talk<'a> {
                 return;
             }
         }
-        // Ids stand for the whole reply; where white space was cut off they would not give the text back.
-        let tokens = if completion.text == text {
-            completion.tokens
-        } else {
-            Vec::new()
-        };
         self.log.say(speaker, text, tokens, rejected);
     }
 

@@ -24,6 +24,22 @@ macro_rules! pack {
                 include_str!(concat!("../../prompts/", $folder, "/status.j2")),
             ),
             (
+                Template::Steer,
+                include_str!(concat!("../../prompts/", $folder, "/steer.j2")),
+            ),
+            (
+                Template::RewriteSystem,
+                include_str!(concat!("../../prompts/", $folder, "/rewrite_system.j2")),
+            ),
+            (
+                Template::Rewrite,
+                include_str!(concat!("../../prompts/", $folder, "/rewrite.j2")),
+            ),
+            (
+                Template::ProductFit,
+                include_str!(concat!("../../prompts/", $folder, "/product_fit.j2")),
+            ),
+            (
                 Template::QueriesSystem,
                 include_str!(concat!("../../prompts/", $folder, "/queries_system.j2")),
             ),

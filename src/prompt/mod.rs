@@ -3,6 +3,7 @@
 mod embedded;
 mod group;
 mod registry;
+mod rewriting;
 #[cfg(test)]
 mod tests;
 mod variables;
@@ -10,7 +11,8 @@ mod variables;
 pub use embedded::{Embedded, embedded};
 pub use group::{ExperiencesVars, LineVar, MemberVars, NextSpeakerVars, PlanVar};
 pub use registry::{Prompts, Sample};
-pub use variables::{AgentVars, CustomerVars, PassageVar, QueriesVars};
+pub use variables::{AgentVars, CustomerVars, PassageVar, QueriesVars, SteerVars};
+pub use rewriting::{ProductFitVars, RewriteVars};
 
 use std::path::PathBuf;
 
@@ -55,6 +57,14 @@ pub enum Template {
     Customer,
     /// What joins the agent's turn when the customer decides whether to go on.
     Status,
+    /// What joins the customer's last message when the agent's next turn is steered.
+    Steer,
+    /// The system message for rewriting a question.
+    RewriteSystem,
+    /// The user message for rewriting a question.
+    Rewrite,
+    /// Asks which products a question makes sense for.
+    ProductFit,
     /// The system message for writing questions.
     QueriesSystem,
     /// The user message for writing questions.
@@ -79,6 +89,10 @@ impl Template {
         Self::Agent,
         Self::Customer,
         Self::Status,
+        Self::Steer,
+        Self::RewriteSystem,
+        Self::Rewrite,
+        Self::ProductFit,
         Self::QueriesSystem,
         Self::Queries,
         Self::ExperiencesSystem,
@@ -93,9 +107,15 @@ impl Template {
     #[must_use]
     pub fn kind(self) -> Kind {
         match self {
-            Self::Agent | Self::Customer | Self::Status | Self::QueriesSystem | Self::Queries => {
-                Kind::Support
-            }
+            Self::Agent
+            | Self::Customer
+            | Self::Status
+            | Self::Steer
+            | Self::RewriteSystem
+            | Self::Rewrite
+            | Self::ProductFit
+            | Self::QueriesSystem
+            | Self::Queries => Kind::Support,
             Self::ExperiencesSystem
             | Self::Experiences
             | Self::Member
@@ -112,6 +132,10 @@ impl Template {
             Self::Agent => "agent.j2",
             Self::Customer => "customer.j2",
             Self::Status => "status.j2",
+            Self::Steer => "steer.j2",
+            Self::RewriteSystem => "rewrite_system.j2",
+            Self::Rewrite => "rewrite.j2",
+            Self::ProductFit => "product_fit.j2",
             Self::QueriesSystem => "queries_system.j2",
             Self::Queries => "queries.j2",
             Self::ExperiencesSystem => "experiences_system.j2",
@@ -135,6 +159,7 @@ impl Template {
                 "max_words",
                 "title",
                 "passages",
+                "steered",
             ],
             Self::Customer => &[
                 "name",
@@ -152,6 +177,20 @@ impl Template {
                 "price",
             ],
             Self::Status => &["brand"],
+            Self::Steer => &["thank", "ask", "greet"],
+            Self::RewriteSystem => &["language"],
+            Self::Rewrite => &[
+                "text",
+                "kind",
+                "keep",
+                "product",
+                "tone",
+                "style",
+                "first_language",
+                "habits",
+                "language",
+            ],
+            Self::ProductFit => &["query", "products"],
             Self::QueriesSystem => &["brand", "language"],
             Self::Queries => &["brand", "title", "passages", "n"],
             Self::ExperiencesSystem => &["mode", "language"],

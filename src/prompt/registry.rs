@@ -7,7 +7,8 @@ use minijinja::{Environment, ErrorKind, UndefinedBehavior};
 use serde::Serialize;
 
 use super::{
-    AgentVars, CustomerVars, Pack, PassageVar, PromptError, QueriesVars, Template, embedded,
+    AgentVars, CustomerVars, Pack, PassageVar, PromptError, QueriesVars, SteerVars, Template,
+    embedded,
 };
 use crate::hash;
 use crate::record::{Outcome, Style, Tone};
@@ -154,6 +155,14 @@ impl Prompts {
         self.render(Template::Status, &BTreeMap::from([("brand", brand)]))
     }
 
+    /// What joins the customer's last message, on a line of its own, when the agent's next turn is steered.
+    ///
+    /// # Errors
+    /// As for [`Self::agent`].
+    pub fn steer(&self, vars: SteerVars) -> Result<String, PromptError> {
+        self.render(Template::Steer, &vars)
+    }
+
     /// System and user message for writing questions.
     ///
     /// # Errors
@@ -192,8 +201,13 @@ impl Prompts {
             max_words: 40,
             title,
             passages: passages(),
+            steered: true,
         };
         self.agent(&agent.bare())?;
+        let agent = AgentVars {
+            steered: false,
+            ..agent
+        };
         let mut customer = CustomerVars {
             name: "Mia",
             brand,
@@ -231,18 +245,22 @@ impl Prompts {
             passages: passages(),
             n: 3,
         })?;
+        let mut steer = String::new();
+        for (thank, ask, greet) in [(true, false, true), (false, true, false)] {
+            steer = self.steer(SteerVars { thank, ask, greet })?;
+        }
         let texts = [
-            self.agent(&agent)?,
-            rendered.swap_remove(0),
-            self.status(brand)?,
-            system,
-            user,
+            (Template::Agent, self.agent(&agent)?),
+            (Template::Customer, rendered.swap_remove(0)),
+            (Template::Status, self.status(brand)?),
+            (Template::Steer, steer),
+            (Template::QueriesSystem, system),
+            (Template::Queries, user),
         ];
-        let mut samples: Vec<Sample> = Template::ALL
-            .iter()
-            .zip(texts)
-            .map(|(&template, text)| Sample { template, text })
-            .collect();
+        let mut samples: Vec<Sample> = texts
+            .map(|(template, text)| Sample { template, text })
+            .into();
+        samples.extend(self.rewriting_samples()?);
         samples.extend(self.group_samples()?);
         Ok(samples)
     }

@@ -28,6 +28,7 @@ fn agent_vars() -> AgentVars<'static> {
         max_words: 40,
         title: "Returns",
         passages: passages(),
+        steered: false,
     }
 }
 

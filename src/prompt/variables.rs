@@ -35,6 +35,16 @@ pub struct AgentVars<'a> {
     pub max_words: usize,
     pub title: &'a str,
     pub passages: Vec<PassageVar<'a>>,
+    /// Whether its turns come with a note of `steer.j2`.
+    pub steered: bool,
+}
+
+/// What the note on the agent's next turn may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct SteerVars {
+    pub thank: bool,
+    pub ask: bool,
+    pub greet: bool,
 }
 
 impl AgentVars<'_> {

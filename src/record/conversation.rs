@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ModelRole, Role, Turn};
+use super::{ModelRole, Rewrite, Role, Turn};
 
 /// How a customer feels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -147,6 +147,10 @@ pub struct Conversation {
     /// The query's id and text.
     pub query_id: String,
     pub query: String,
+    /// From the question to the first message, where the customer opens with the question; the last text is the message,
+    /// before typing mistakes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rewrites: Vec<Rewrite>,
     /// Indices of the page's paragraphs that the agent saw.
     pub passages: Vec<usize>,
     pub turns: Vec<Turn>,

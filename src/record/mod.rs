@@ -7,6 +7,7 @@ mod group;
 mod kind;
 mod model_role;
 mod page;
+mod rewrite;
 mod turn;
 
 pub use conversation::{
@@ -18,6 +19,7 @@ pub use group::{GroupChat, Move, Remark};
 pub use kind::Kind;
 pub use model_role::ModelRole;
 pub use page::{Page, Paragraph};
+pub use rewrite::{RefusedRewrite, Rewrite};
 pub use turn::{GuardHit, GuardKind, Rejected, Role, Turn};
 
 use serde::{Deserialize, Serialize};

@@ -90,4 +90,6 @@ pub enum GuardKind {
     MetaTalk,
     /// Nothing but thanks and goodbyes after the same.
     ThanksLoop,
+    /// Thanks or asks otherwise than it was told to. Turned down once; the next reply is taken as it is.
+    Steering,
 }

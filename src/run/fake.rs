@@ -302,6 +302,7 @@ impl Maker for FakeMaker {
             case: place.case.clone(),
             query_id: query.id.clone(),
             query: query.text.clone(),
+            rewrites: Vec::new(),
             passages: vec![0, 2],
             turns,
             outcome: Some(place.cell.outcome),

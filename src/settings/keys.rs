@@ -4,7 +4,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::RunSpec;
+use super::{FirstMessage, RunSpec};
 use crate::record;
 
 /// What a key's value is.
@@ -99,6 +99,10 @@ pub enum Part {
     Roles,
     /// The mix of kinds, where there is one.
     Kinds,
+    /// How the agent is steered, where it is.
+    Dials,
+    /// What customers open with, where it is not their own words.
+    FirstMessage,
     /// How the run is carried out, not what it makes. Where such a key names content (a folder, a file, a model), the hash of
     /// the content is in the fingerprint instead.
     Operational,
@@ -113,7 +117,7 @@ impl Part {
             Self::Queries => stage == Stage::Queries,
             Self::QueriesAndSupport => matches!(stage, Stage::Queries | Stage::Conversations),
             Self::Experiences => stage == Stage::Experiences,
-            Self::Conversations | Self::Support | Self::Group | Self::Kinds => {
+            Self::Conversations | Self::Support | Self::Group | Self::Kinds | Self::Dials | Self::FirstMessage => {
                 stage == Stage::Conversations
             }
             Self::Roles | Self::Operational => false,
@@ -131,6 +135,8 @@ impl Part {
             Self::Queries | Self::Support | Self::QueriesAndSupport => support,
             Self::Experiences | Self::Group => group,
             Self::Kinds => support && group,
+            Self::Dials => support && spec.conversation.is_steered(),
+            Self::FirstMessage => support && spec.customer.first_message != FirstMessage::OwnWords,
             Self::All | Self::Conversations | Self::Roles | Self::Operational => true,
         }
     }
@@ -187,10 +193,10 @@ impl Key {
         let of = |kind: record::Kind, begins: &[&str]| {
             spec.has(kind) || !begins.iter().any(|begin| self.path.starts_with(begin))
         };
-        self.part.is_in(spec)
+        (self.part.is_in(spec) || matches!(self.part, Part::Dials | Part::FirstMessage))
             && role.is_none_or(|role| spec.roles().any(|other| other == role))
             && of(record::Kind::Group, &["experiences.", "personas."])
-            && of(record::Kind::Support, &["pages.", "queries."])
+            && of(record::Kind::Support, &["pages.", "queries.", "conversation.", "customer."])
     }
 }
 
@@ -286,6 +292,7 @@ const KEYS: &[Key] = &[
     key("customer.style", Kind::Shares, Part::Support),
     key("customer.product", Kind::Shares, Part::Support),
     key("customer.typos_per_turn", Kind::Whole, Part::Support),
+    key("customer.first_message", Kind::Text, Part::FirstMessage),
     key("plan.kind", Kind::Shares, Part::Kinds),
     key("plan.outcome", Kind::Shares, Part::Support),
     key("plan.cross", Kind::Texts, Part::Support),
@@ -303,6 +310,8 @@ const KEYS: &[Key] = &[
         Kind::Whole,
         Part::QueriesAndSupport,
     ),
+    key("conversation.thank", Kind::Number, Part::Dials),
+    key("conversation.ask", Kind::Number, Part::Dials),
     key("experiences.from", Kind::Text, Part::Operational),
     key("experiences.seeds", Kind::Text, Part::Operational),
     key("experiences.hub_from", Kind::Text, Part::Operational),

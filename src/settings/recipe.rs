@@ -92,6 +92,7 @@ pub struct CustomerFile {
     pub style: Option<BTreeMap<String, f64>>,
     pub product: Option<BTreeMap<String, f64>>,
     pub typos_per_turn: Option<u64>,
+    pub first_message: Option<String>,
 }
 
 /// `[plan]`
@@ -113,6 +114,8 @@ pub struct ConversationFile {
     pub agent_words: Option<u64>,
     pub customer_words: Option<u64>,
     pub passage_tokens: Option<u64>,
+    pub thank: Option<f64>,
+    pub ask: Option<f64>,
 }
 
 /// `[experiences]`

@@ -8,7 +8,7 @@ use super::keys::known_keys;
 use super::layers::combine;
 use super::recipe::{RoleModelFile, RoleSamplingFile};
 use super::spec::{
-    Axis, Brand, Channel, ConversationRules, Customer, EngineRoom, KvDtype, PagesFrom, PlanRules,
+    Axis, Brand, Channel, ConversationRules, Customer, EngineRoom, FirstMessage, KvDtype, PagesFrom, PlanRules,
     Quant, QueriesFrom, RoleSampling, SamplingRules,
 };
 use super::{
@@ -310,6 +310,15 @@ impl Decide<'_> {
                 2,
                 0..=20,
             )?,
+            first_message: match customer.first_message.as_deref() {
+                None => FirstMessage::default(),
+                Some(name) => self.named(
+                    "customer.first_message",
+                    name,
+                    FirstMessage::ALL,
+                    FirstMessage::name,
+                )?,
+            },
         })
     }
 
@@ -362,6 +371,8 @@ impl Decide<'_> {
                     Some(self.number("conversation.passage_tokens", given, 0, 16..=10_000_000)?)
                 }
             },
+            thank: self.share("conversation.thank", file.thank)?,
+            ask: self.share("conversation.ask", file.ask)?,
         };
         if rules.min_turns > rules.max_turns {
             let expected = format!(
@@ -390,6 +401,16 @@ impl Decide<'_> {
             ));
         }
         Ok(rules)
+    }
+
+    /// A share of the whole.
+    fn share(&self, path: &str, given: Option<f64>) -> Result<Option<f64>, SettingsError> {
+        match given {
+            Some(share) if !(0.0..=1.0).contains(&share) => {
+                Err(self.refuse(path, &share.to_string(), "0 (never) to 1 (always)"))
+            }
+            given => Ok(given),
+        }
     }
 
     fn sampling(

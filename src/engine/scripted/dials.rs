@@ -22,6 +22,8 @@ pub struct Dials {
     pub endless: f64,
     /// Share of replies that a thought comes before, where thoughts are let.
     pub think: f64,
+    /// Share of replies that take no notice of the note that steers them.
+    pub deaf: f64,
     /// A member of a group leaves with its turn.
     pub leave: f64,
     /// A member pauses.
@@ -50,6 +52,7 @@ impl Default for Dials {
             duplicate: 0.0,
             endless: 0.0,
             think: 0.0,
+            deaf: 0.0,
             leave: 0.0,
             pause: 0.0,
             interrupt: 0.0,
@@ -102,6 +105,7 @@ impl Dials {
         "duplicate",
         "endless",
         "think",
+        "deaf",
         "leave",
         "pause",
         "interrupt",
@@ -172,6 +176,7 @@ impl Dials {
             "duplicate" => &mut self.duplicate,
             "endless" => &mut self.endless,
             "think" => &mut self.think,
+            "deaf" => &mut self.deaf,
             "leave" => &mut self.leave,
             "pause" => &mut self.pause,
             "interrupt" => &mut self.interrupt,
@@ -210,7 +215,7 @@ impl fmt::Display for Dials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "echo={},long={},leak={},truncated={},empty={},error={},duplicate={},endless={},leave={},pause={},interrupt={},address={},context={},prompts={}",
+            "echo={},long={},leak={},truncated={},empty={},error={},duplicate={},endless={},deaf={},leave={},pause={},interrupt={},address={},context={},prompts={}",
             self.echo,
             self.long,
             self.leak,
@@ -219,6 +224,7 @@ impl fmt::Display for Dials {
             self.error,
             self.duplicate,
             self.endless,
+            self.deaf,
             self.leave,
             self.pause,
             self.interrupt,

@@ -90,6 +90,18 @@ pub(super) fn answerer(view: &View, draw: Stream) -> String {
     }
 }
 
+/// A reply with what a note on it asks for.
+pub(super) fn steered(text: &str, note: Option<&str>) -> String {
+    let Some(note) = note else {
+        return text.to_owned();
+    };
+    let thank = note.contains("thank: yes") || note.contains("thank the customer");
+    let ask = note.contains("ask: yes") || note.contains("close with one short question");
+    let thanks = if thank { "Thank you for telling me. " } else { "" };
+    let question = if ask { " What is the order number?" } else { "" };
+    format!("{thanks}{text}{question}")
+}
+
 /// A value that a JSON schema accepts, its strings being questions about the last message.
 pub(super) fn value_for(
     schema: &Value,

@@ -117,7 +117,11 @@ impl ScriptedModel {
                 self.with_move(line, ask.view, ask.draw.child("move"))
             }
             None if opens_the_chat(ask.view) => lines::asker(ask.view, words),
-            None => lines::answerer(ask.view, words),
+            None => {
+                let deaf = ask.draw.child("deaf").unit(0) < self.dials.deaf;
+                let note = ask.tail.filter(|_| !deaf);
+                lines::steered(&lines::answerer(ask.view, words), note)
+            }
         };
         let last = lines::texts_of(ask.view, ChatRole::User)
             .last()

@@ -1,0 +1,81 @@
+//! The dials of the agent's manner: what a recipe asks for is what comes out.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_precision_loss,
+    reason = "a test that cannot go on should stop; counts are small"
+)]
+
+mod program;
+
+use colloquy::augment::style::{asks, thanks};
+use program::Place;
+use serde_json::Value;
+
+fn agent_turns(place: &Place, run: &str) -> Vec<String> {
+    let chats = place.ok(&["show", run, "--json"]).json_lines();
+    let turns = chats.iter().flat_map(|chat| chat["turns"].as_array().unwrap().clone());
+    turns
+        .filter(|turn| turn["speaker"] == "agent")
+        .map(|turn| turn["text"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+fn share(turns: &[String], is: fn(&str) -> bool) -> f64 {
+    turns.iter().filter(|turn| is(turn)).count() as f64 / turns.len() as f64
+}
+
+#[test]
+fn shares_of_thanks_and_questions_come_out_as_asked_for() {
+    let place = Place::new();
+    for (n, (thank, ask)) in [(0.2, 0.5), (0.6, 0.2), (0.0, 1.0)].into_iter().enumerate() {
+        let out = format!("r{n}");
+        let (thank_key, ask_key) = (
+            format!("conversation.thank={thank:?}"),
+            format!("conversation.ask={ask:?}"),
+        );
+        place.ok(&[
+            "generate", "--out", &out, "--model", "scripted", "--set", "count=60", "--set",
+            &thank_key, "--set", &ask_key, "--set", "plan.keep_only_planned_outcome=false",
+        ]);
+        let run = place.only_run(&out);
+        let turns = agent_turns(&place, &run);
+        assert!(turns.len() > 100, "{}", turns.len());
+        let (thanked, asked) = (share(&turns, thanks), share(&turns, asks));
+        assert!((thanked - thank).abs() <= 0.1, "thank {thank}: {thanked}");
+        assert!((asked - ask).abs() <= 0.1, "ask {ask}: {asked}");
+        // The note is there for one call and in nobody's view afterwards.
+        let shown = place.ok(&["show", &run, "0", "--prompts", "--json"]).json_lines();
+        let prompts = shown[0]["prompts"].as_array().unwrap();
+        let (mut notes, mut left) = (0, 0);
+        for prompt in prompts {
+            let tail = prompt["tail"].as_str().unwrap_or_default();
+            notes += usize::from(prompt["asked"] == "agent" && tail.contains("thank"));
+            left += prompt["messages"].to_string().matches("(greet:").count();
+        }
+        assert!(notes > 0 && left == 0, "{notes} {left}");
+    }
+}
+
+/// A model that does not do as it is told is asked once more, and then taken as it is.
+#[test]
+fn what_disobeys_is_made_again_once_and_kept() {
+    let place = Place::new();
+    let dials = "scripted:deaf=1";
+    let ended = place.ok(&[
+        "generate", "--model", dials, "--set", "count=6", "--set", "conversation.ask=1.0",
+        "--set", "plan.keep_only_planned_outcome=false", "--json",
+    ]);
+    assert_eq!(ended.json()["status"]["kept"], 6, "{}", ended.out);
+    let shown: Vec<Value> = place
+        .ok(&["show", &place.only_run("runs"), "--json"])
+        .json_lines();
+    let first = &shown[0]["turns"][1];
+    assert_eq!(first["rejected"][0]["hit"]["kind"], "steering", "{first}");
+    assert_eq!(
+        first["rejected"][0]["hit"]["detail"],
+        "was to end in a question"
+    );
+    let said = place.fails(&["validate", "--set", "conversation.thank=1.5"], 78);
+    assert!(said.contains("0 (never) to 1 (always)"), "{said}");
+}
