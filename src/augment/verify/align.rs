@@ -27,7 +27,9 @@ const NEGATED: &[(&str, &str)] = &[
 /// Reads each misspelt token of `after` as the token of `before` that it is likest to. `loose` also takes words that exist
 /// (`weak` for `week`) where the source's word is missing.
 pub(super) fn towards(before: &[Token], after: &mut Vec<Token>, loose: bool) {
-    negated(after);
+    if before.iter().any(|token| token.is("not")) {
+        negated(before, after);
+    }
     for at in 0..after.len() {
         let token = &after[at];
         if token.class != Class::Word
@@ -61,13 +63,14 @@ pub(super) fn towards(before: &[Token], after: &mut Vec<Token>, loose: bool) {
 }
 
 /// `dosent` is `does`, `not`.
-fn negated(tokens: &mut Vec<Token>) {
+fn negated(before: &[Token], tokens: &mut Vec<Token>) {
     let mut at = 0;
     while at < tokens.len() {
         let text = &tokens[at].text;
         if tokens[at].class == Class::Word
             && text.len() > 4
             && text.ends_with('t')
+            && !before.iter().any(|token| token.text == *text)
             && !is_known(tokens, at)
         {
             let likest = NEGATED

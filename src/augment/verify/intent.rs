@@ -1,6 +1,6 @@
 //! What a text asks: which questions, or none.
 
-use super::tokens::{Class, Token};
+use super::tokens::{Class, Start, Token};
 use crate::augment::words::{AUXILIARIES, COURTESY, FILLERS, GREETINGS, TEMPER, has};
 
 /// What a question asks for. `how long`, `how soon` and `when` are one, as are `how much` and `how many`, `what` and
@@ -100,6 +100,11 @@ const BEFORE_QUESTION: &[&str] = &[
     "on", "or", "please", "so", "then", "to", "under", "until", "with",
 ];
 
+const SUBJECTS: &[&str] = &[
+    "anybody", "anyone", "he", "i", "it", "my", "she", "somebody", "someone", "that", "the",
+    "there", "they", "this", "we", "you", "your",
+];
+
 /// What the tokens ask, leaving out those that are skipped.
 pub(super) fn intent(tokens: &[Token], skip: impl Fn(usize) -> bool) -> Intent {
     let mut found = Intent::default();
@@ -133,13 +138,11 @@ pub(super) fn intent(tokens: &[Token], skip: impl Fn(usize) -> bool) -> Intent {
             }
         }
         if head {
-            if has(AUXILIARIES, text)
-                && tokens
-                    .get(at + 1)
-                    .is_some_and(|next| !next.starts_sentence())
-            {
-                found.asks = true;
-            }
+            let next = tokens.get(at + 1).filter(|next| !next.starts_sentence());
+            // `Is broken.` only lacks its subject.
+            let turned =
+                next.is_some_and(|next| !token.stated || SUBJECTS.contains(&next.text.as_str()));
+            found.asks |= has(AUXILIARIES, text) && turned;
             found.asks |= matches!(text, "any" | "possible");
             found.wants |= REQUESTS.contains(&text);
             let leads = BEFORE_QUESTION.contains(&text)
@@ -162,8 +165,9 @@ fn asked(tokens: &[Token], at: usize) -> Option<Asked> {
     let following = |words: &[&str], most: usize| {
         tokens[at + 1..]
             .iter()
-            .take(most)
             .take_while(|token| !token.starts_sentence())
+            .filter(|token| !matches!(token.text.as_str(), "a" | "an" | "the"))
+            .take(most)
             .any(|token| words.contains(&token.stem.as_str()))
     };
     let token = tokens.get(at).filter(|token| token.class == Class::Word)?;
@@ -211,6 +215,19 @@ fn is_open(tokens: &[Token], at: usize) -> bool {
 fn asks_when(tokens: &[Token], at: usize, cued: bool) -> bool {
     let next = tokens.get(at + 1).map_or("", |next| next.text.as_str());
     if cued || has(AUXILIARIES, next) {
+        return true;
+    }
+    let subject = SUBJECTS.contains(&next)
+        && tokens.get(at + 2).is_some_and(|verb| {
+            matches!(
+                verb.text.as_str(),
+                "can" | "could" | "should" | "will" | "would"
+            )
+        });
+    let behind = at
+        .checked_sub(1)
+        .is_some_and(|before| matches!(tokens[before].text.as_str(), "by" | "until"));
+    if subject && tokens[at].asked && (behind || tokens[at].starts == Start::Clause) {
         return true;
     }
     tokens[at].starts_sentence()

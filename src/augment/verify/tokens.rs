@@ -30,6 +30,8 @@ pub(super) struct Token {
     pub(super) starts: Start,
     /// The sentence this token is in ends with a question mark.
     pub(super) asked: bool,
+    /// It ends with a full stop or an exclamation mark.
+    pub(super) stated: bool,
     /// Written with a capital (not all capitals), although no sentence starts here.
     pub(super) name: bool,
 }
@@ -92,6 +94,7 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
                         _ => Start::Nothing,
                     },
                     asked: false,
+                    stated: false,
                     name: capital && index == 0 && !sentence,
                 });
             }
@@ -100,10 +103,9 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
         let tail = &chunk[chunk.rfind(core).map_or(0, |at| at + core.len())..];
         let tail = if core.is_empty() { chunk } else { tail };
         if tail.contains(['.', '!', '?', '…']) {
-            if tail.contains('?') {
-                for token in &mut out[from..] {
-                    token.asked = true;
-                }
+            for token in &mut out[from..] {
+                token.asked = tail.contains('?');
+                token.stated = !token.asked;
             }
             from = out.len();
             sentence = true;

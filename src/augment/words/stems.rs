@@ -18,6 +18,8 @@ const IRREGULAR: &[(&str, &str)] = &[
     ("feet", "foot"),
     ("fell", "fall"),
     ("felt", "feel"),
+    ("forgot", "forget"),
+    ("forgotten", "forget"),
     ("found", "find"),
     ("froze", "freeze"),
     ("frozen", "freeze"),

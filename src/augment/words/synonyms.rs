@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 
 use super::stem;
 
-const GROUPS: &[&str] = &[
+/// Each a list of words.
+pub(in crate::augment) const GROUPS: &[&str] = &[
     "abroad overseas away",
     "accept take allow approve honour recognise",
     "account profile",
