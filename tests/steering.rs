@@ -14,7 +14,9 @@ use serde_json::Value;
 
 fn agent_turns(place: &Place, run: &str) -> Vec<String> {
     let chats = place.ok(&["show", run, "--json"]).json_lines();
-    let turns = chats.iter().flat_map(|chat| chat["turns"].as_array().unwrap().clone());
+    let turns = chats
+        .iter()
+        .flat_map(|chat| chat["turns"].as_array().unwrap().clone());
     turns
         .filter(|turn| turn["speaker"] == "agent")
         .map(|turn| turn["text"].as_str().unwrap().to_owned())
@@ -35,8 +37,19 @@ fn shares_of_thanks_and_questions_come_out_as_asked_for() {
             format!("conversation.ask={ask:?}"),
         );
         place.ok(&[
-            "generate", "--out", &out, "--model", "scripted", "--set", "count=60", "--set",
-            &thank_key, "--set", &ask_key, "--set", "plan.keep_only_planned_outcome=false",
+            "generate",
+            "--out",
+            &out,
+            "--model",
+            "scripted",
+            "--set",
+            "count=60",
+            "--set",
+            &thank_key,
+            "--set",
+            &ask_key,
+            "--set",
+            "plan.keep_only_planned_outcome=false",
         ]);
         let run = place.only_run(&out);
         let turns = agent_turns(&place, &run);
@@ -45,7 +58,9 @@ fn shares_of_thanks_and_questions_come_out_as_asked_for() {
         assert!((thanked - thank).abs() <= 0.1, "thank {thank}: {thanked}");
         assert!((asked - ask).abs() <= 0.1, "ask {ask}: {asked}");
         // The note is there for one call and in nobody's view afterwards.
-        let shown = place.ok(&["show", &run, "0", "--prompts", "--json"]).json_lines();
+        let shown = place
+            .ok(&["show", &run, "0", "--prompts", "--json"])
+            .json_lines();
         let prompts = shown[0]["prompts"].as_array().unwrap();
         let (mut notes, mut left) = (0, 0);
         for prompt in prompts {
@@ -63,8 +78,16 @@ fn what_disobeys_is_made_again_once_and_kept() {
     let place = Place::new();
     let dials = "scripted:deaf=1";
     let ended = place.ok(&[
-        "generate", "--model", dials, "--set", "count=6", "--set", "conversation.ask=1.0",
-        "--set", "plan.keep_only_planned_outcome=false", "--json",
+        "generate",
+        "--model",
+        dials,
+        "--set",
+        "count=6",
+        "--set",
+        "conversation.ask=1.0",
+        "--set",
+        "plan.keep_only_planned_outcome=false",
+        "--json",
     ]);
     assert_eq!(ended.json()["status"]["kept"], 6, "{}", ended.out);
     let shown: Vec<Value> = place
@@ -78,4 +101,70 @@ fn what_disobeys_is_made_again_once_and_kept() {
     );
     let said = place.fails(&["validate", "--set", "conversation.thank=1.5"], 78);
     assert!(said.contains("0 (never) to 1 (always)"), "{said}");
+}
+
+/// Customers that open with the question as it was rewritten, and those for whom it cannot be.
+#[test]
+fn questions_are_rewritten_with_proof() {
+    let place = Place::new();
+    let opens = "customer.first_message=query";
+    let any = "plan.keep_only_planned_outcome=false";
+    place.write(
+        "q.jsonl",
+        "{\"page\": \"returns\", \"query\": \"How long can I keep it before it goes back?\"}\n\
+         {\"page\": \"returns\", \"query\": \"Can a camera be returned after 45 days?\"}\n",
+    );
+    let from = "queries.from=q.jsonl";
+    place.ok(&[
+        "generate", "--model", "scripted", "--set", "count=24", "--set", opens, "--set", any,
+        "--set", from,
+    ]);
+    let run = place.only_run("runs");
+    let chats = place.ok(&["show", &run, "--json"]).json_lines();
+    let (mut products, mut left, mut tones) = (0, 0, 0);
+    for chat in &chats {
+        let steps = chat["rewrites"].as_array().unwrap();
+        assert_eq!(steps[0]["kind"], "product");
+        let opening = chat["turns"][0]["text"].as_str().unwrap();
+        if chat["cell"]["style"] != "typos" {
+            assert_eq!(opening, steps.last().unwrap()["text"], "{chat}");
+        }
+        if chat["query"].as_str().unwrap().contains("camera") {
+            left += usize::from(steps[0]["left"] == "it is about the camera already");
+            assert!(opening.contains("45"), "{opening}");
+        } else if steps[0].get("left").is_none() {
+            products += 1;
+            let product = chat["cell"]["product"].as_str().unwrap();
+            assert!(
+                steps[0]["text"].as_str().unwrap().contains(product),
+                "{steps:?}"
+            );
+        }
+        tones += steps.iter().filter(|step| step["kind"] == "tone").count();
+    }
+    assert!(
+        products > 2 && left > 2 && tones > 4,
+        "{products} {left} {tones}"
+    );
+    // A model that writes something else is asked twice, then its conversation is turned down with the reason.
+    let ended = place.ok(&[
+        "generate",
+        "--out",
+        "bad",
+        "--model",
+        "scripted:echo=1",
+        "--set",
+        "count=4",
+        "--set",
+        opens,
+        "--set",
+        "customer.tone={ angry = 1 }",
+        "--set",
+        "max_attempts=1",
+        "--set",
+        from,
+        "--json",
+    ]);
+    let status = &ended.json()["status"];
+    assert_eq!(status["rejected"]["rewrite"], 4, "{status}");
 }

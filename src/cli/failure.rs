@@ -13,7 +13,8 @@ use crate::model::gguf::GgufError;
 use crate::model::template::TemplateError;
 use crate::model::tokenizer::TokenizerError;
 use crate::model::{ModelError, WeightsError};
-use crate::pipeline::{PipelineError, QueryFileError};
+use crate::persona::PersonaError;
+use crate::pipeline::{ExperienceFileError, PipelineError, QueryFileError};
 use crate::prompt::PromptError;
 use crate::run::{JournalError, RunError};
 use crate::settings::SettingsError;
@@ -246,6 +247,26 @@ impl From<QueryFileError> for Failure {
     fn from(error: QueryFileError) -> Self {
         let code = match &error {
             QueryFileError::Io { source, .. } => io_code(source),
+            _ => Code::Data,
+        };
+        Self::of(code, &error, None)
+    }
+}
+
+impl From<PersonaError> for Failure {
+    fn from(error: PersonaError) -> Self {
+        let code = match &error {
+            PersonaError::Io { source, .. } => io_code(source),
+            _ => Code::Data,
+        };
+        Self::of(code, &error, None)
+    }
+}
+
+impl From<ExperienceFileError> for Failure {
+    fn from(error: ExperienceFileError) -> Self {
+        let code = match &error {
+            ExperienceFileError::Io { source, .. } => io_code(source),
             _ => Code::Data,
         };
         Self::of(code, &error, None)

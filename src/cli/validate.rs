@@ -54,7 +54,7 @@ pub fn run(args: &ValidateArgs) -> Result<ExitCode, Failure> {
     let (pack, samples, model) = match &workshop {
         Ok(workshop) => {
             let model = measure(workshop, &slots, &mut impossible, &mut notes)?;
-            let prompts = &workshop.cast.agent.prompts;
+            let prompts = &workshop.cast.of(spec.leading_role()).prompts;
             (prompts.pack(), samples(&spec, &workshop.cast)?, Ok(model))
         }
         Err(reason) => {
@@ -343,52 +343,47 @@ fn tight_pages(tight: &[(String, ModelRole, usize)]) -> BTreeMap<&str, usize> {
 
 /// Each prompt that is used, from the pack of who gets it.
 fn samples(spec: &RunSpec, cast: &Cast) -> Result<Vec<Sample>, Failure> {
-    let mut samples = cast.agent.prompts.samples()?;
+    let own = &cast.of(spec.leading_role()).prompts;
+    let mut samples = own.samples()?;
     keep_used(spec, &mut samples);
     for sample in &mut samples {
-        let reader = match sample.template {
-            Template::Agent | Template::Steer => continue,
-            Template::Customer
-            | Template::RewriteSystem
-            | Template::Rewrite
-            | Template::ProductFit => &cast.customer,
-            Template::Status => &cast.status,
-            Template::QueriesSystem | Template::Queries => &cast.queries,
-            Template::ExperiencesSystem | Template::Experiences => &cast.experiences,
-            Template::Member | Template::Opening => &cast.member,
-            Template::Describe | Template::NextSpeaker => &cast.manager,
-        };
-        if reader.prompts.pack() != cast.agent.prompts.pack() {
-            let own = reader.prompts.samples()?;
-            let same = own.into_iter().find(|own| own.template == sample.template);
+        let reader = cast.of(reader(sample.template));
+        if reader.prompts.pack() != own.pack() {
+            let other = reader.prompts.samples()?;
+            let same = other.into_iter().find(|s| s.template == sample.template);
             *sample = same.expect("every pack has every template");
         }
     }
     Ok(samples)
 }
 
+/// Who reads what a template makes.
+fn reader(template: Template) -> ModelRole {
+    match template {
+        Template::Agent | Template::Steer => ModelRole::Agent,
+        Template::Customer | Template::RewriteSystem | Template::Rewrite | Template::ProductFit => {
+            ModelRole::Customer
+        }
+        Template::Status => ModelRole::Status,
+        Template::QueriesSystem | Template::Queries => ModelRole::Queries,
+        Template::ExperiencesSystem | Template::Experiences => ModelRole::Experiences,
+        Template::Member | Template::Opening => ModelRole::Member,
+        Template::Describe | Template::NextSpeaker => ModelRole::Manager,
+    }
+}
+
 /// Leaves out templates that a recipe has no work for.
 fn keep_used(spec: &RunSpec, samples: &mut Vec<Sample>) {
     let roles: Vec<ModelRole> = spec.roles().collect();
     samples.retain(|sample| {
-        let role = match sample.template {
-            Template::Agent => ModelRole::Agent,
-            Template::Steer if !spec.conversation.is_steered() => return false,
-            Template::Steer => ModelRole::Agent,
-            Template::Customer => ModelRole::Customer,
+        let used = match sample.template {
+            Template::Steer => spec.conversation.is_steered(),
             Template::RewriteSystem | Template::Rewrite | Template::ProductFit => {
-                if spec.customer.first_message == FirstMessage::OwnWords {
-                    return false;
-                }
-                ModelRole::Customer
+                spec.customer.first_message == FirstMessage::Query
             }
-            Template::Status => ModelRole::Status,
-            Template::QueriesSystem | Template::Queries => ModelRole::Queries,
-            Template::ExperiencesSystem | Template::Experiences => ModelRole::Experiences,
-            Template::Member | Template::Opening => ModelRole::Member,
-            Template::Describe | Template::NextSpeaker => ModelRole::Manager,
+            _ => true,
         };
-        roles.contains(&role)
+        used && roles.contains(&reader(sample.template))
     });
 }
 

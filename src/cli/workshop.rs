@@ -19,7 +19,8 @@ use crate::prompt::Template;
 use crate::record::{Kind, Page};
 use crate::run::{Inputs, Manifest, PageMark};
 use crate::settings::{
-    self, Environment, FirstMessage, Overrides, PagesDir, RecipeText, RunSpec, Settings, SpeakerMethod, Stage,
+    self, Environment, FirstMessage, Overrides, PagesDir, RecipeText, RunSpec, Settings,
+    SpeakerMethod, Stage,
 };
 use groups::GroupInputs;
 use models::{Models, read_models};
@@ -167,7 +168,11 @@ impl Workshop {
                 ("", &cast.status, Template::Status),
             ]);
             if spec.customer.first_message == FirstMessage::Query {
-                for template in [Template::RewriteSystem, Template::Rewrite, Template::ProductFit] {
+                for template in [
+                    Template::RewriteSystem,
+                    Template::Rewrite,
+                    Template::ProductFit,
+                ] {
                     conversations.push(("", &cast.customer, template));
                 }
             }

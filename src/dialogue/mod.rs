@@ -13,5 +13,5 @@ pub use floor::{
     Floor, FloorRules, Method, Next, addresses, choose_speaker, moves_of, without_label,
 };
 pub use log::Log;
-pub use steering::Steering;
 pub use projection::{project, project_member};
+pub use steering::Steering;

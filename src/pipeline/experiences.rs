@@ -48,8 +48,8 @@ pub struct ExperienceSettings {
 pub enum People {
     /// The model makes them up.
     Invented,
-    /// Personas by number, each once before any comes again.
-    Drawn(Arc<dyn Fn(u64) -> Result<String, String> + Send + Sync>),
+    /// People by number, each once before any comes again.
+    Drawn(Arc<dyn Fn(u64) -> Result<Individual, String> + Send + Sync>),
     /// Groups by place; again from the beginning when they are through.
     Given(Arc<Vec<Vec<Individual>>>),
 }
@@ -148,7 +148,7 @@ impl ExperienceContext {
         match &self.people {
             People::Invented => Ok(Vec::new()),
             People::Drawn(draw) => (0..wanted.participants as u64)
-                .map(|nth| draw(wanted.first_person + nth).map(Individual::of_persona))
+                .map(|nth| draw(wanted.first_person + nth))
                 .collect::<Result<_, _>>()
                 .map_err(PipelineError::Personas),
             People::Given(groups) => {

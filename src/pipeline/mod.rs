@@ -10,9 +10,9 @@ mod group;
 pub mod hub;
 mod queries;
 mod query_file;
-mod rewrite;
 #[cfg(test)]
 mod query_tests;
+mod rewrite;
 mod settings;
 mod sides;
 mod support;

@@ -190,9 +190,21 @@ impl Rewriter<'_> {
             text: before,
             kind: step.kind,
             keep: &keep,
-            product: if step.kind == "product" { &step.target } else { "" },
-            tone: if step.kind == "tone" { &step.target } else { "" },
-            style: if step.kind == "style" { &step.target } else { "" },
+            product: if step.kind == "product" {
+                &step.target
+            } else {
+                ""
+            },
+            tone: if step.kind == "tone" {
+                &step.target
+            } else {
+                ""
+            },
+            style: if step.kind == "style" {
+                &step.target
+            } else {
+                ""
+            },
             first_language: "",
             habits: &[],
             language: self.language,

@@ -298,14 +298,16 @@ pub fn seen(
     let mut log = Log::default();
     for turn in &conversation.turns {
         let given = settings.opens_with_query && log.is_empty();
-        seen.extend((!given).then(|| Seen {
-            turn: log.len(),
-            asked: Asked::Turn(turn.speaker),
-            view: sides.view(turn.speaker, &log),
-            tail: settings
-                .steering(turn.speaker, log.len(), draw)
-                .and_then(|steering| sides.note(steering))
-                .map(str::to_owned),
+        seen.extend((!given).then(|| {
+            Seen {
+                turn: log.len(),
+                asked: Asked::Turn(turn.speaker),
+                view: sides.view(turn.speaker, &log),
+                tail: settings
+                    .steering(turn.speaker, log.len(), draw)
+                    .and_then(|steering| sides.note(steering))
+                    .map(str::to_owned),
+            }
         }));
         log.say(
             turn.speaker,

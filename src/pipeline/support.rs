@@ -7,11 +7,11 @@ use crate::augment::typos;
 use crate::dialogue::{Decision, Log, Steering, decide, end_choice, guards};
 use crate::engine::{Ask, ChatError, Completion, Finish, Session};
 use crate::knowledge::choose_passages;
-use crate::record::{
-    Case, Cell, Conversation, EndReason, GuardHit, GuardKind, ModelRole, Outcome, Page, Query, Rejected, Role,
-    Style, Turn, Verdict,
-};
 use crate::record::Rewrite;
+use crate::record::{
+    Case, Cell, Conversation, EndReason, GuardHit, GuardKind, ModelRole, Outcome, Page, Query,
+    Rejected, Role, Style, Turn, Verdict,
+};
 use crate::rng::Stream;
 
 /// A reply that a guard turns down is made again this often.

@@ -11,8 +11,8 @@ mod variables;
 pub use embedded::{Embedded, embedded};
 pub use group::{ExperiencesVars, LineVar, MemberVars, NextSpeakerVars, PlanVar};
 pub use registry::{Prompts, Sample};
-pub use variables::{AgentVars, CustomerVars, PassageVar, QueriesVars, SteerVars};
 pub use rewriting::{ProductFitVars, RewriteVars};
+pub use variables::{AgentVars, CustomerVars, PassageVar, QueriesVars, SteerVars};
 
 use std::path::PathBuf;
 

@@ -65,7 +65,10 @@ impl Prompts {
             language: "English",
         };
         for kind in ["product", "tone"] {
-            self.rewrite(&RewriteVars { kind, ..vars.clone() })?;
+            self.rewrite(&RewriteVars {
+                kind,
+                ..vars.clone()
+            })?;
         }
         for style in ["polite", "rude", "non_native", "formal", "colloquial"] {
             vars.style = style;

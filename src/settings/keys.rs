@@ -117,9 +117,12 @@ impl Part {
             Self::Queries => stage == Stage::Queries,
             Self::QueriesAndSupport => matches!(stage, Stage::Queries | Stage::Conversations),
             Self::Experiences => stage == Stage::Experiences,
-            Self::Conversations | Self::Support | Self::Group | Self::Kinds | Self::Dials | Self::FirstMessage => {
-                stage == Stage::Conversations
-            }
+            Self::Conversations
+            | Self::Support
+            | Self::Group
+            | Self::Kinds
+            | Self::Dials
+            | Self::FirstMessage => stage == Stage::Conversations,
             Self::Roles | Self::Operational => false,
         }
     }
@@ -196,7 +199,10 @@ impl Key {
         (self.part.is_in(spec) || matches!(self.part, Part::Dials | Part::FirstMessage))
             && role.is_none_or(|role| spec.roles().any(|other| other == role))
             && of(record::Kind::Group, &["experiences.", "personas."])
-            && of(record::Kind::Support, &["pages.", "queries.", "conversation.", "customer."])
+            && of(
+                record::Kind::Support,
+                &["pages.", "queries.", "conversation.", "customer."],
+            )
     }
 }
 

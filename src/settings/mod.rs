@@ -40,6 +40,6 @@ pub use resolve::{ResolvedKey, Settings, check_limit, resolve};
 pub use shares::{ShareName, Shares};
 pub use source::{EMBEDDED, Embedded, RecipeText, starter};
 pub use spec::{
-    Auto, Axis, Brand, Channel, ConversationRules, Customer, EngineRoom, FirstMessage, KvDtype, PagesDir,
-    PagesFrom, PlanRules, Quant, QueriesFrom, RoleSampling, RunSpec, SamplingRules,
+    Auto, Axis, Brand, Channel, ConversationRules, Customer, EngineRoom, FirstMessage, KvDtype,
+    PagesDir, PagesFrom, PlanRules, Quant, QueriesFrom, RoleSampling, RunSpec, SamplingRules,
 };

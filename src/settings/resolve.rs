@@ -8,8 +8,8 @@ use super::keys::known_keys;
 use super::layers::combine;
 use super::recipe::{RoleModelFile, RoleSamplingFile};
 use super::spec::{
-    Axis, Brand, Channel, ConversationRules, Customer, EngineRoom, FirstMessage, KvDtype, PagesFrom, PlanRules,
-    Quant, QueriesFrom, RoleSampling, SamplingRules,
+    Axis, Brand, Channel, ConversationRules, Customer, EngineRoom, FirstMessage, KvDtype,
+    PagesFrom, PlanRules, Quant, QueriesFrom, RoleSampling, SamplingRules,
 };
 use super::{
     Environment, ModelRules, Origin, Overrides, RecipeText, RoleModel, RunSpec, SettingsError,

@@ -6,8 +6,12 @@ use std::sync::Arc;
 
 use crate::cli::failure::{Code, Failure};
 use crate::hash;
-use crate::pipeline::People;
-use crate::record::{Experience, Individual, Kind};
+use crate::persona::{Pool, Skipped, read_groups};
+use crate::pipeline::hub::{Hub, HubRules};
+use crate::pipeline::{People, RoundResult, parse_experiences, read_experiences};
+use crate::record::{Experience, Kind};
+use crate::rng::Stream;
+use crate::run::RunDir;
 use crate::settings::{PersonaMode, RunSpec};
 
 /// The examples that come with the program.
@@ -39,67 +43,99 @@ impl GroupInputs {
             warnings: Vec::new(),
         };
         if let Some(path) = &spec.experiences.from {
-            let given = inputs.file("experiences.from", path)?;
+            let given = inputs.experiences(path, spec.personas.strict)?;
+            let hash = hash::of_value(&given);
+            inputs.hashes.insert("experiences.from", hash);
             inputs.given = Some(given.into_iter().map(Arc::new).collect());
             return Ok(Some(inputs));
         }
         inputs.seeds = match &spec.experiences.seeds {
-            Some(path) => inputs.file("experiences.seeds", path)?,
-            None => shipped_seeds(),
+            Some(path) => inputs.experiences(path, true)?,
+            None => parse_experiences(Path::new("seeds.jsonl"), SEEDS, true)?.experiences,
         };
         if let Some(path) = &spec.experiences.hub_from {
-            let more = inputs.file("experiences.hub_from", path)?;
+            let more = if path.is_dir() {
+                of_run(path)?
+            } else {
+                inputs.experiences(path, spec.personas.strict)?
+            };
             inputs.seeds.extend(more);
         }
-        let invented = spec.personas.mode == PersonaMode::Generated;
-        if invented {
+        if spec.personas.mode == PersonaMode::Generated {
             // An example has the form of what is asked for.
-            let full = |seed: &Experience| {
-                seed.participants
-                    .iter()
-                    .all(|individual| individual.persona.is_none())
-            };
-            inputs.seeds.retain(full);
+            inputs.seeds.retain(|seed| {
+                let mut people = seed.participants.iter();
+                people.all(|individual| individual.persona.is_none())
+            });
         }
         for (n, seed) in inputs.seeds.iter_mut().enumerate() {
             seed.id = format!("seed/{n}");
-            seed.depth = 0;
             seed.shots.clear();
         }
-        let seeds = hash::of_value(&inputs.seeds);
-        inputs.hashes.insert("experiences.seeds", seeds);
+        Hub::new(inputs.seeds.clone(), HubRules::default())
+            .map_err(|error| Failure::new(Code::Data, format!("experiences.seeds: {error}")))?;
+        let hash = hash::of_value(&inputs.seeds);
+        inputs.hashes.insert("experiences.seeds", hash);
         inputs.people(spec)?;
         Ok(Some(inputs))
     }
 
-    fn file(&mut self, key: &'static str, path: &Path) -> Result<Vec<Experience>, Failure> {
-        let text = std::fs::read_to_string(path).map_err(|error| Failure::read(path, &error))?;
-        self.hashes.insert(key, hash::of_bytes(text.as_bytes()));
-        text.lines()
-            .map(|line| {
-                serde_json::from_str(line).map_err(|e| Failure::new(Code::Data, e.to_string()))
-            })
-            .collect()
+    fn experiences(&mut self, path: &Path, strict: bool) -> Result<Vec<Experience>, Failure> {
+        let read = read_experiences(path, strict)?;
+        self.left_out(path, &read.skipped);
+        Ok(read.experiences)
     }
 
     fn people(&mut self, spec: &RunSpec) -> Result<(), Failure> {
-        let _: Option<Individual> = None;
-        if spec.personas.mode == PersonaMode::Sampled {
-            let lines: Vec<String> = PERSONAS.lines().map(str::to_owned).collect();
-            self.people = People::Drawn(Arc::new(move |n| {
-                let line = &lines[usize::try_from(n).unwrap_or(0) % lines.len()];
-                let value: serde_json::Value =
-                    serde_json::from_str(line).map_err(|e| e.to_string())?;
-                Ok(value["persona"].as_str().unwrap_or_default().to_owned())
-            }));
-        }
+        let rules = &spec.personas;
+        let (people, hash) = match (rules.mode, &rules.from) {
+            (PersonaMode::Generated, _) | (PersonaMode::Reused, None) => return Ok(()),
+            (PersonaMode::Reused, Some(path)) => {
+                let read = read_groups(path, rules.strict)?;
+                self.left_out(path, &read.skipped);
+                let hash = hash::of_value(&read.groups);
+                (People::Given(Arc::new(read.groups)), hash)
+            }
+            (PersonaMode::Sampled, from) => {
+                let pool = match from {
+                    Some(path) => Pool::open(path, rules.strict)?,
+                    None => Pool::of_text(Path::new("personas.jsonl"), PERSONAS, true)?,
+                };
+                self.left_out(
+                    from.as_deref().unwrap_or(Path::new("personas.jsonl")),
+                    pool.skipped(),
+                );
+                let hash = pool.fingerprint().to_owned();
+                let draw = Stream::root(spec.seed).child("personas");
+                let drawn = move |nth| pool.draw(&draw, nth).map_err(|error| error.to_string());
+                (People::Drawn(Arc::new(drawn)), hash)
+            }
+        };
+        self.people = people;
+        self.hashes.insert("personas.from", hash);
         Ok(())
+    }
+
+    fn left_out(&mut self, path: &Path, skipped: &Skipped) {
+        if !skipped.is_empty() {
+            let path = path.display();
+            self.warnings.push(format!("{path}: lines {skipped}"));
+        }
     }
 }
 
-fn shipped_seeds() -> Vec<Experience> {
-    SEEDS
-        .lines()
-        .filter_map(|line| serde_json::from_str(line).ok())
-        .collect()
+/// The experiences that an earlier run made and used.
+fn of_run(path: &Path) -> Result<Vec<Experience>, Failure> {
+    let replay = RunDir::open(path)?.replay()?;
+    let made: Vec<Experience> = replay
+        .rounds()
+        .flat_map(RoundResult::admitted)
+        .map(|(_, experience)| experience.clone())
+        .collect();
+    if made.is_empty() {
+        let text = format!("{} has no experiences", path.display());
+        return Err(Failure::new(Code::Data, text)
+            .hint("experiences.hub_from names a run of group chats, or a file of experiences"));
+    }
+    Ok(made)
 }

@@ -90,6 +90,40 @@ pub(super) fn answerer(view: &View, draw: Stream) -> String {
     }
 }
 
+/// Whether it is asked to rewrite a message.
+pub(super) fn is_rewriting(view: &View) -> bool {
+    system_of(view).starts_with("You rewrite messages")
+}
+
+/// A message rewritten as little as it takes.
+pub(super) fn rewritten(view: &View) -> String {
+    let asked = texts_of(view, ChatRole::User).last().unwrap_or_default();
+    let text = labelled(asked, "Message:").unwrap_or_default();
+    let after = |label: &str| {
+        let (_, rest) = asked.split_once(label)?;
+        Some(rest.trim_start().trim_end().trim_end_matches('.'))
+    };
+    let small = || {
+        let mut letters = text.chars();
+        let first = letters.next().map(|c| c.to_lowercase().to_string());
+        first.unwrap_or_default() + letters.as_str()
+    };
+    if let Some(product) = after("Rewrite it for this product:") {
+        let (body, mark) = match text.char_indices().next_back() {
+            Some((at, mark @ ('?' | '.' | '!'))) => (&text[..at], mark.to_string()),
+            _ => (text, String::new()),
+        };
+        return format!("{body} for my {product}{mark}");
+    }
+    match after("Rewrite it in this tone:").or_else(|| after("Rewrite it in this style:")) {
+        Some("cheerful") => format!("Hi there! {text}"),
+        Some("annoyed") => format!("Honestly, {}", small()),
+        Some("angry") => format!("Seriously, {}", small()),
+        Some("formal") => format!("Dear team, {}", small()),
+        _ => small().trim_end_matches('?').to_owned(),
+    }
+}
+
 /// A reply with what a note on it asks for.
 pub(super) fn steered(text: &str, note: Option<&str>) -> String {
     let Some(note) = note else {
@@ -97,8 +131,16 @@ pub(super) fn steered(text: &str, note: Option<&str>) -> String {
     };
     let thank = note.contains("thank: yes") || note.contains("thank the customer");
     let ask = note.contains("ask: yes") || note.contains("close with one short question");
-    let thanks = if thank { "Thank you for telling me. " } else { "" };
-    let question = if ask { " What is the order number?" } else { "" };
+    let thanks = if thank {
+        "Thank you for telling me. "
+    } else {
+        ""
+    };
+    let question = if ask {
+        " What is the order number?"
+    } else {
+        ""
+    };
     format!("{thanks}{text}{question}")
 }
 
@@ -133,7 +175,13 @@ pub(super) fn value_for(
         }
         "array" => {
             let bound = |key| schema.get(key).and_then(Value::as_u64);
-            let length = bound("minItems").or(bound("maxItems")).unwrap_or(1);
+            let length = match (bound("minItems"), bound("maxItems")) {
+                (Some(least), Some(most)) if least < most => {
+                    let spread = usize::try_from(most - least).unwrap_or(0) + 1;
+                    least + draw.child("length").below(0, spread) as u64
+                }
+                (least, most) => least.or(most).unwrap_or(1),
+            };
             let first = schema.get("prefixItems").and_then(Value::as_array);
             let entry = |i| {
                 let of_place = first.and_then(|first| first.get(usize::try_from(i).ok()?));

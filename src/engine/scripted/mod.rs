@@ -116,6 +116,7 @@ impl ScriptedModel {
                 let line = people::member(ask.view, words);
                 self.with_move(line, ask.view, ask.draw.child("move"))
             }
+            None if lines::is_rewriting(ask.view) => lines::rewritten(ask.view),
             None if opens_the_chat(ask.view) => lines::asker(ask.view, words),
             None => {
                 let deaf = ask.draw.child("deaf").unit(0) < self.dials.deaf;
