@@ -110,7 +110,7 @@ fn write_out(pieces: &mut Vec<Piece>, at: usize) {
     let participle = PARTICIPLES.contains(&next.as_str())
         || next.len() > 4 && next.ends_with("ed") && next != "need";
     if let Some(verb) = negated(&lower) {
-        if PRONOUNS.contains(&next.as_str()) {
+        if PRONOUNS.contains(&next.as_str()) && pieces[at + 1].free {
             pieces[at].put(verb);
             let tail = std::mem::take(&mut pieces[at + 1].tail);
             let not = Piece {

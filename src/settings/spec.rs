@@ -428,7 +428,9 @@ impl RunSpec {
         known_keys()
             .iter()
             .filter(|key| wanted(key.part))
-            .map(|key| (key.path.to_owned(), value(key.path)))
+            .map(|key| (key, value(key.path)))
+            .filter(|(key, value)| key.part != Part::Dials || !value.is_null())
+            .map(|(key, value)| (key.path.to_owned(), value))
             .collect()
     }
 

@@ -149,6 +149,7 @@ fn every_key_is_read_and_has_a_place_in_the_spec() {
             Kind::Text if key.path.ends_with("kv_dtype") => "'bf16'",
             Kind::Text | Kind::Texts if key.path == "plan.cross" => "['tone', 'style']",
             Kind::Text if key.path == "experiences.shot_choice" => "'random'",
+            Kind::Text if key.path == "customer.first_message" => "'query'",
             Kind::Text if key.path == "experiences.hub" => "'off'",
             Kind::Text if key.path == "personas.mode" => "'generated'",
             Kind::Text if key.path == "group.speaker" => "'random'",
