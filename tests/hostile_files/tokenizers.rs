@@ -50,6 +50,70 @@ fn merges_of_unknown_tokens() {
     folder(|t| t["model"]["merges"] = json!(3)).refused(&["tokenizer.json"]);
 }
 
+/// The library takes a prefix off by its length alone: off a shorter text, or off half a letter.
+#[test]
+fn merges_that_lack_the_prefix_of_what_continues() {
+    for (prefix, token) in [
+        ("##", "b"),
+        ("##", "bcd"),
+        ("#", "é"),
+        ("##", "\u{20AC}"),
+        ("\u{20AC}", "éa"),
+    ] {
+        for merge in [json!(["a", token]), json!(format!("a {token}"))] {
+            let folder = folder(|t| {
+                t["model"] = json!({"type": "BPE", "vocab": {"a": 0, token: 1}, "merges": [merge]});
+                t["model"]["continuing_subword_prefix"] = prefix.into();
+            });
+            folder.refused(&[
+                "tokenizer.json",
+                "model.merges",
+                "continuing_subword_prefix",
+            ]);
+        }
+    }
+    folder(|t| t["model"]["continuing_subword_prefix"] = "##".into())
+        .refused(&["tokenizer.json", "model.merges"]);
+}
+
+/// A step at every letter for each of a thousand million times.
+#[test]
+fn patterns_that_count_far() {
+    for pattern in ["(?:(?=)){1000000000}", "((a{1,400}){400})(?!b){400}"] {
+        let step = json!({"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": false});
+        folder(|t| push(&mut t["pre_tokenizer"]["pretokenizers"], step)).refused(&[
+            "tokenizer.json",
+            "pre_tokenizer",
+            "counts",
+        ]);
+    }
+}
+
+/// The library knows steps without a type, and steps as lists; they are bounded as others are.
+#[test]
+fn steps_in_other_words() {
+    let prepend = "e".repeat(1 << 20);
+    for step in [
+        json!({"pattern": {"Regex": "e|"}, "content": "e".repeat(1000)}),
+        json!([{"Regex": "e|"}, "e".repeat(1000)]),
+        json!({"prepend": prepend}),
+        json!({"type": "Sequence", "decoders": [], "normalizers": [{"type": "Prepend", "prepend": prepend}]}),
+        json!({"type": "Replace", "normalizers": [], "pattern": {"String": "e"}, "content": "e".repeat(1000)}),
+    ] {
+        folder(|t| t["normalizer"] = step).refused(&["tokenizer.json"]);
+    }
+}
+
+/// The text again and again, after it is cut into tokens.
+#[test]
+fn post_processors_repeat_nothing() {
+    let folder = folder(|t| {
+        let piece = json!({"Sequence": {"id": "A", "type_id": 0}});
+        t["post_processor"] = json!({"type": "TemplateProcessing", "single": vec![piece; 100_000], "pair": [], "special_tokens": {}});
+    });
+    assert_eq!(folder.read(), Ok(()));
+}
+
 #[test]
 fn tokens_of_no_length() {
     let read = folder(|t| push(&mut t["added_tokens"], added(4095, ""))).read();
@@ -180,6 +244,15 @@ fn parts_of_any_kind() {
         (
             "normalizer",
             json!({"type": "Precompiled", "precompiled_charsmap": ""}),
+        ),
+        // a trie of no node; one whose root leads outside
+        (
+            "normalizer",
+            json!({"type": "Precompiled", "precompiled_charsmap": "AAAAAGEA"}),
+        ),
+        (
+            "normalizer",
+            json!({"type": "Precompiled", "precompiled_charsmap": "BAAAAAECAwRhAA=="}),
         ),
         ("pre_tokenizer", json!({"type": "FixedLength", "length": 0})),
         (

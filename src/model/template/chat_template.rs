@@ -10,6 +10,7 @@ use super::files::TemplateFiles;
 use super::python::{self, Raised};
 use super::shape::TemplateShape;
 use super::{Day, Thought, probe};
+use crate::brief::brief;
 use crate::model::{Message, View};
 
 /// What can go wrong with a chat template.
@@ -303,7 +304,7 @@ fn failure(error: &minijinja::Error) -> TemplateError {
     let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(cause) = next {
         if let Some(Raised(message)) = cause.downcast_ref() {
-            return TemplateError::Refused(message.clone());
+            return TemplateError::Refused(brief(message));
         }
         if let Some(Exhausted(what)) = cause.downcast_ref() {
             return TemplateError::Exhausted((*what).to_owned());
@@ -322,10 +323,10 @@ fn failure(error: &minijinja::Error) -> TemplateError {
         }
         next = cause.source();
     }
-    TemplateError::Render(crate::brief::brief(chain(error)))
+    TemplateError::Render(chain(error))
 }
 
-/// An error with its causes, on one line.
+/// An error with its causes, on one line, cut where it is long.
 fn chain(error: &minijinja::Error) -> String {
     let mut text = error.to_string();
     let mut next = std::error::Error::source(error);
@@ -333,5 +334,5 @@ fn chain(error: &minijinja::Error) -> String {
         text = format!("{text}: {error}");
         next = error.source();
     }
-    text
+    brief(text)
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::Value as Json;
 
 use super::TemplateError;
+use crate::brief::brief;
 
 /// What is read of a folder.
 pub(super) struct TemplateFiles {
@@ -99,12 +100,12 @@ fn templates(path: &Path, config: &Json) -> Result<BTreeMap<String, String>, Tem
             let names: Vec<_> = named.into_keys().collect();
             Err(malformed(format!(
                 "chat_template: expected a template named `default` among [{}]",
-                names.join(", ")
+                brief(names.join(", "))
             )))
         }
         other => Err(malformed(format!(
             "chat_template: expected a text or a list of named texts, found {}",
-            crate::brief::brief(other)
+            brief(other)
         ))),
     }
 }

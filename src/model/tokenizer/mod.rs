@@ -2,6 +2,7 @@
 //! tokens are plain words, pieces that continue a text, the bytes of each token, and text that appears token by token.
 
 mod bytes;
+mod charsmap;
 mod detokenizer;
 #[cfg(test)]
 pub(crate) mod fixtures;
@@ -9,6 +10,7 @@ mod growth;
 mod published;
 #[cfg(test)]
 mod sentencepiece_tests;
+mod soundness;
 mod trie;
 mod variant;
 

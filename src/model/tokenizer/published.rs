@@ -7,6 +7,7 @@ use toktrie::TokEnv;
 use super::bytes::TokenBytes;
 use super::detokenizer::Detokenizer;
 use super::growth;
+use super::soundness;
 use super::trie;
 use super::variant::{Prefix, Variant, prefix_of};
 use crate::brief::brief;
@@ -116,11 +117,12 @@ impl Tokenizer {
 
     /// `added` are words with their ids, ascending; those that the vocabulary lacks join it at its end.
     fn build(json: &[u8], named: &[String], added: &[(TokenId, String)]) -> Result<Self, String> {
+        soundness::check(json)?;
         growth::check(json)?;
-        // The library stops the program at some malformed parts (a `precompiled_charsmap`, a pattern's counts).
-        let mut main = std::panic::catch_unwind(|| tokenizers::Tokenizer::from_bytes(json))
-            .map_err(|_| "a part of it is malformed: the tokenizers library stops at it")?
-            .map_err(brief)?;
+        let mut main =
+            growth::stopped(|| tokenizers::Tokenizer::from_bytes(json))?.map_err(brief)?;
+        // It would only add tokens that chat templates add, and could repeat a text as often as it likes.
+        main.with_post_processor(None::<tokenizers::PostProcessorWrapper>);
         for (id, token) in added {
             if main.token_to_id(token).is_some() {
                 continue;
