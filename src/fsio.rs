@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 
 /// More than any configuration or template has.
 pub const SMALL_BYTES: u64 = 4 << 20;
+/// The longest safetensors header that is read. A mixture of experts in one file, of 20,000 tensors, needs a sixth of it;
+/// read, a header takes several times its bytes.
+pub const HEADER_BYTES: u64 = 16 << 20;
 
 /// Opens a regular file, links followed. A pipe would wait for a writer, and a device may never end.
 ///

@@ -10,6 +10,7 @@ use safetensors::tensor::Metadata;
 
 use super::HubError;
 use super::digest::Digest;
+use crate::fsio::HEADER_BYTES;
 
 /// A file and what was found out about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,8 +36,6 @@ pub enum Checked {
 
 /// Folders in folders; repositories have two or three.
 const DEPTH: usize = 16;
-/// What the format's own reader allows a header.
-const HEADER_BYTES: u64 = 100_000_000;
 const BUFFER_BYTES: usize = 1 << 20;
 
 /// Checks every file of a folder, by name. `blobs` is the folder that a cached model's links must lead to; `read` is told

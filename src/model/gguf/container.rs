@@ -11,6 +11,10 @@ use crate::model::weights::Bytes;
 const ALIGNMENT: u64 = 32;
 /// Dimensions of a tensor at most, as the format says.
 const MAX_DIMENSIONS: u32 = 4;
+/// Keys, and tensors, of a file at most; the largest models have some thousand.
+const MOST_ENTRIES: usize = 1 << 16;
+/// Bytes of the name of a key or a tensor; a tensor's may have 64, as the format says.
+const LONGEST_NAME: usize = 1 << 10;
 
 /// One GGUF file: its metadata and where its tensors lie, all of it checked against the file.
 pub(super) struct Container {
@@ -129,11 +133,37 @@ fn header(reader: &mut Reader<'_>) -> Result<(usize, usize), Broken> {
         }
         other => return Err(reader.broken(format!("version {other}, expected 2 or 3"))),
     }
+    let mut count = |least, what: &str| {
+        let at = reader.at();
+        match reader.count(least, what)? {
+            count if count > MOST_ENTRIES => Err(Broken {
+                at,
+                what: format!("{what} is {count}, expected at most {MOST_ENTRIES}"),
+            }),
+            count => Ok(count),
+        }
+    };
     // a tensor takes 32 bytes with an empty name, a key 13 with an empty name and one byte of value
     Ok((
-        reader.count(32, "the number of tensors")?,
-        reader.count(13, "the number of keys")?,
+        count(32, "the number of tensors")?,
+        count(13, "the number of keys")?,
     ))
+}
+
+/// The name of a key or a tensor.
+fn name<'a>(reader: &mut Reader<'a>, what: &str) -> Result<&'a str, Broken> {
+    let at = reader.at();
+    let name = reader.text(what)?;
+    if name.len() > LONGEST_NAME {
+        return Err(Broken {
+            at,
+            what: format!(
+                "{what} has {} bytes, expected at most {LONGEST_NAME}",
+                name.len()
+            ),
+        });
+    }
+    Ok(name)
 }
 
 fn metadata(
@@ -143,7 +173,7 @@ fn metadata(
     let mut metadata = BTreeMap::new();
     for _ in 0..count {
         let start = reader.at();
-        let key = reader.text("a key")?;
+        let key = name(reader, "a key")?;
         let named = |broken: Broken| Broken {
             at: broken.at,
             what: format!("`{}`: {}", shown(key), broken.what),
@@ -171,7 +201,7 @@ fn tensors(
     let mut found = Vec::new();
     for _ in 0..count {
         let start = reader.at();
-        let name = reader.text("a tensor's name")?;
+        let name = name(reader, "a tensor's name")?;
         let (kind, shape, bytes, offset) = tensor(reader, alignment).map_err(|broken| Broken {
             at: broken.at,
             what: format!("tensor `{}` {}", shown(name), broken.what),

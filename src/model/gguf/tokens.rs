@@ -5,10 +5,13 @@ use serde_json::{Map, Value as Json, json};
 use super::split::Splitting;
 use super::vocabulary::{Purpose, Vocabulary};
 use super::{Arch, Gguf, GgufError};
+use crate::brief::brief;
 
 const MODEL: &str = "tokenizer.ggml.model";
 const SPLITTING: &str = "tokenizer.ggml.pre";
 const MERGES: &str = "tokenizer.ggml.merges";
+/// Merges at most, twice as many as the largest published vocabularies have.
+const MOST_MERGES: usize = 1 << 20;
 
 /// What the tokenizer's files of a Hugging Face folder say.
 pub(in crate::model) struct TokenizerFiles {
@@ -40,7 +43,8 @@ pub(in crate::model) fn tokenizer_files(
             return Err(GgufError::Unsupported {
                 path: gguf.path().to_owned(),
                 what: format!(
-                    "`{MODEL}` is {other:?}; supported are gpt2 (byte-level BPE) and llama (SentencePiece)"
+                    "`{MODEL}` is {:?}; supported are gpt2 (byte-level BPE) and llama (SentencePiece)",
+                    brief(other)
                 ),
             });
         }
@@ -123,11 +127,17 @@ fn byte_level(gguf: &Gguf, vocabulary: &Vocabulary) -> Result<Json, GgufError> {
     let name = gguf.text(SPLITTING)?.unwrap_or("default");
     let splitting = Splitting::named(name).ok_or_else(|| GgufError::Unsupported {
         path: gguf.path().to_owned(),
-        what: format!("`{SPLITTING}` is {name:?}, a way to split text that is not known"),
+        what: format!(
+            "`{SPLITTING}` is {:?}, a way to split text that is not known",
+            brief(name)
+        ),
     })?;
     let list = gguf
         .array(MERGES)?
         .ok_or_else(|| gguf.wrong(MERGES, "is missing"))?;
+    if list.len() > MOST_MERGES {
+        return Err(too_many(gguf, MERGES));
+    }
     let mut merges = Vec::with_capacity(list.len());
     for (i, merge) in list.iter().enumerate() {
         let text = merge.and_then(super::Value::text);
@@ -144,7 +154,9 @@ fn byte_level(gguf: &Gguf, vocabulary: &Vocabulary) -> Result<Json, GgufError> {
             return Err(gguf.wrong(
                 MERGES,
                 format!(
-                    "merges {left:?} and {right:?} at {i}, which are not all in the vocabulary"
+                    "merges {:?} and {:?} at {i}, which are not all in the vocabulary",
+                    brief(left),
+                    brief(right)
                 ),
             ));
         }
@@ -164,6 +176,10 @@ fn byte_level(gguf: &Gguf, vocabulary: &Vocabulary) -> Result<Json, GgufError> {
             "ignore_merges": splitting.whole_pieces,
         },
     }))
+}
+
+fn too_many(gguf: &Gguf, key: &str) -> GgufError {
+    gguf.wrong(key, format!("makes more than {MOST_MERGES} merges"))
 }
 
 /// SentencePiece's BPE: of all neighbours whose union is a piece, those with the highest score are joined first. The same as
@@ -201,6 +217,9 @@ fn pieces(gguf: &Gguf, arch: Arch, vocabulary: &Vocabulary) -> Result<Json, Gguf
             {
                 merges.push((id, *l, *r));
             }
+        }
+        if merges.len() > MOST_MERGES {
+            return Err(too_many(gguf, "tokenizer.ggml.tokens"));
         }
     }
     let score = |id: usize| vocabulary.scores[id];

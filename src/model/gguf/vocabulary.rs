@@ -1,9 +1,12 @@
 use std::collections::HashMap;
 
 use super::{Gguf, GgufError};
+use crate::brief::brief;
 
 /// Bytes of a token at most: the longest in published vocabularies have a few hundred.
 const LONGEST: usize = 1024;
+/// Tokens at most, four times as many as the largest published vocabularies have.
+const MOST: usize = 1 << 20;
 
 /// What a token is for, as the file says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +36,12 @@ impl Vocabulary {
         let tokens = gguf
             .array(TOKENS)?
             .ok_or_else(|| gguf.wrong(TOKENS, "is missing"))?;
+        if tokens.len() > MOST {
+            return Err(gguf.wrong(
+                TOKENS,
+                format!("holds {} tokens, expected at most {MOST}", tokens.len()),
+            ));
+        }
         let mut names = Vec::with_capacity(tokens.len());
         let mut ids = HashMap::with_capacity(tokens.len());
         for (id, token) in tokens.iter().enumerate() {
@@ -55,9 +64,10 @@ impl Vocabulary {
                 name.to_owned()
             };
             if let Some(other) = ids.insert(name.clone(), id) {
-                return Err(
-                    gguf.wrong(TOKENS, format!("holds {name:?} twice, at {other} and {id}"))
-                );
+                return Err(gguf.wrong(
+                    TOKENS,
+                    format!("holds {:?} twice, at {other} and {id}", brief(&name)),
+                ));
             }
             names.push(name);
         }

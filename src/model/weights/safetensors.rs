@@ -8,6 +8,7 @@ use safetensors::tensor::{Dtype, Metadata};
 use super::tensor::{Entry, Tensor};
 use super::{Bytes, WeightsError};
 use crate::brief::brief;
+use crate::fsio::HEADER_BYTES;
 use crate::model::gguf::TensorType;
 
 /// The tensors of a model's safetensors files.
@@ -42,6 +43,14 @@ impl SafetensorsFiles {
             path: path.clone(),
             detail,
         };
+        if let Some(start) = bytes.first_chunk()
+            && u64::from_le_bytes(*start) > HEADER_BYTES
+        {
+            return Err(format(format!(
+                "its header would have {} bytes; expected at most {HEADER_BYTES}",
+                u64::from_le_bytes(*start)
+            )));
+        }
         SafeTensors::deserialize(&bytes)
             .map_err(|e| format(explain(&e.to_string(), bytes.len())))?;
         let (header, metadata) =
