@@ -8,6 +8,7 @@ use colloquy::model::{Decoder, ModelParts};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
+    colloquy_fuzz::mind_uncaught_panics_only();
     let path = colloquy_fuzz::file("model.gguf", data);
     let Ok(files) = ModelFiles::gguf(&path, None) else {
         return;

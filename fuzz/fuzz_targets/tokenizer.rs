@@ -14,6 +14,7 @@ const TEXTS: [&str; 4] = [
 ];
 
 fuzz_target!(|data: &[u8]| {
+    colloquy_fuzz::mind_uncaught_panics_only();
     let path = colloquy_fuzz::file("tokenizer.json", data);
     let Ok(tokenizer) = Tokenizer::load(&path, None) else {
         return;

@@ -1,7 +1,7 @@
 //! What the targets share.
 
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Once, OnceLock};
 
 use colloquy::kernels::{Cpu, InstructionSet, Threads};
 
@@ -15,6 +15,13 @@ pub fn file(name: &str, bytes: &[u8]) -> PathBuf {
     let path = folder.path().join(name);
     std::fs::write(&path, bytes).expect("a temporary file");
     path
+}
+
+/// Lets panics that are caught be: the fuzzer would take them for finds. The tokenizers library panics at some malformed files,
+/// which is caught and told. Panics that nobody catches still are finds.
+pub fn mind_uncaught_panics_only() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| drop(std::panic::take_hook()));
 }
 
 /// One thread to compute with.
