@@ -201,7 +201,7 @@ fn normalizers_that_make_texts_grow() {
     folder(|t| t["normalizer"] = json!({"type": "Sequence", "normalizers": vec![double; 40]}))
         .refused(&["tokenizer.json"]);
     let prepend = json!({"type": "Prepend", "prepend": "e".repeat(1 << 20)});
-    folder(|t| t["normalizer"] = json!({"type": "Sequence", "normalizers": vec![prepend; 64]}))
+    folder(|t| t["normalizer"] = json!({"type": "Sequence", "normalizers": vec![prepend; 48]}))
         .refused(&["tokenizer.json"]);
 }
 

@@ -380,6 +380,10 @@ impl Tokenizer {
             text: format!("{ids:?}"),
             reason: error.to_string(),
         };
+        if ids.is_empty() {
+            // One of the library's decoders counts back from the last token.
+            return Ok(String::new());
+        }
         self.main.decode(ids, false).map_err(unreadable)
     }
 

@@ -9,6 +9,8 @@ use crate::brief::brief;
 
 /// What a pattern's counts may multiply to; GPT-4's come to 3. Where a part may match nothing, each is a step at every letter.
 const MOST_REPEATS: u64 = 100_000;
+/// The longest text in a step; a charsmap has some hundred thousand bytes.
+const LONGEST_TEXT: usize = 4 << 20;
 
 /// The parts of a `tokenizer.json` that are looked at; the rest is passed over.
 #[derive(Default, Deserialize)]
@@ -84,6 +86,11 @@ fn sound(part: &Json) -> Result<(), String> {
     match part {
         Json::Array(items) => items.iter().try_for_each(sound),
         Json::Object(entries) => entries.iter().try_for_each(|(key, value)| match value {
+            Json::String(text) if text.len() > LONGEST_TEXT => Err(format!(
+                "{}: a text of {} bytes; expected at most {LONGEST_TEXT}",
+                brief(key),
+                text.len()
+            )),
             Json::String(pattern) if key == "Regex" => counted(pattern),
             Json::String(map) if key == "precompiled_charsmap" => charsmap::growth(map)
                 .map(drop)
