@@ -1,6 +1,7 @@
 //! A model folder to spoil, and a reader that is watched.
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError, mpsc};
@@ -12,8 +13,12 @@ use colloquy::model::ModelParts;
 use colloquy::model::template::Day;
 use serde_json::Value;
 
-/// Counts what the whole program has taken.
+/// Counts what threads have taken that are watched; other tests run beside them.
 struct Counting;
+
+thread_local! {
+    static WATCHED: Cell<bool> = const { Cell::new(false) };
+}
 
 static TAKEN: AtomicUsize = AtomicUsize::new(0);
 static MOST: AtomicUsize = AtomicUsize::new(0);
@@ -23,13 +28,19 @@ unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promise.
         let at = unsafe { System.alloc(layout) };
-        let taken = TAKEN.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
-        MOST.fetch_max(taken, Ordering::Relaxed);
+        if WATCHED.try_with(Cell::get).unwrap_or(false) {
+            let taken = TAKEN.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
+            MOST.fetch_max(taken, Ordering::Relaxed);
+        }
         at
     }
 
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        TAKEN.fetch_sub(layout.size(), Ordering::Relaxed);
+        if WATCHED.try_with(Cell::get).unwrap_or(false) {
+            // What another thread took and this one gives back was never counted.
+            let less = |taken: usize| Some(taken.saturating_sub(layout.size()));
+            let _ = TAKEN.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+        }
         // SAFETY: the caller's promise.
         unsafe { System.dealloc(at, layout) }
     }
@@ -38,7 +49,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Memory is counted for the whole program, so that one reads at a time.
+/// Memory is counted for all watched threads together, so that one reads at a time.
 static ONE: Mutex<()> = Mutex::new(());
 /// Bytes that reading a spoilt folder may take beside the length of its files.
 const ALLOWED: usize = 256 << 20;
@@ -133,13 +144,16 @@ pub fn watched<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, String> + Send + 'static,
 ) -> Result<T, String> {
     let one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let before = TAKEN.load(Ordering::Relaxed);
-    MOST.store(before, Ordering::Relaxed);
+    TAKEN.store(0, Ordering::Relaxed);
+    MOST.store(0, Ordering::Relaxed);
     let (sender, receiver) = mpsc::channel();
     let thread = std::thread::Builder::new()
         .stack_size(2 << 20)
         .spawn(move || {
-            let _ = sender.send(work());
+            WATCHED.set(true);
+            let result = work();
+            WATCHED.set(false);
+            let _ = sender.send(result);
         })
         .unwrap();
     let result = match receiver.recv_timeout(PATIENCE) {
@@ -158,7 +172,7 @@ pub fn watched<T: Send + 'static>(
         Err(mpsc::RecvTimeoutError::Timeout) => panic!("no answer in {PATIENCE:?}"),
     };
     thread.join().unwrap();
-    let most = MOST.load(Ordering::Relaxed).saturating_sub(before);
+    let most = MOST.load(Ordering::Relaxed);
     if result.is_err() {
         assert!(most < ALLOWED, "{most} bytes were taken");
     }
