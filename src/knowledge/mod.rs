@@ -1,14 +1,18 @@
 //! Help pages: read from a folder, cut into paragraphs, and chosen from when a page is longer than a prompt may be.
 
+mod bm25;
+pub mod grounding;
 mod load;
 mod parse;
 mod passages;
+mod sentences;
 #[cfg(test)]
 mod tests;
 
 pub use load::{PageFile, collect, load_folder};
 pub use parse::{Format, parse};
 pub use passages::{choose_passages, chunks};
+pub use sentences::sentences;
 
 use std::path::PathBuf;
 

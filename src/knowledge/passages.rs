@@ -1,10 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::bm25::Bm25;
 use crate::record::Page;
-
-/// BM25's saturation and length weights (Robertson, Zaragoza 2009: the usual values).
-const K1: f64 = 1.2;
-const B: f64 = 0.75;
 
 /// Words that say nothing about the subject.
 const STOP_WORDS: &[&str] = &[
@@ -88,33 +85,17 @@ fn costs(page: &Page, count: impl Fn(&str) -> usize) -> Vec<usize> {
         .collect()
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts of words on a page")]
 fn bm25(page: &Page, query: &str) -> Vec<f64> {
     let bags: Vec<BTreeMap<String, usize>> = page
         .paragraphs
         .iter()
         .map(|p| bag(&format!("{} {}", p.heading, p.text)))
         .collect();
-    let lengths: Vec<f64> = bags
-        .iter()
-        .map(|bag| bag.values().sum::<usize>() as f64)
-        .collect();
-    let total = bags.len() as f64;
-    let mean = (lengths.iter().sum::<f64>() / total).max(1.0);
-    let mut scores = vec![0.0; bags.len()];
-    for term in bag(query).keys() {
-        let holders = bags.iter().filter(|bag| bag.contains_key(term)).count() as f64;
-        let weight = (1.0 + (total - holders + 0.5) / (holders + 0.5)).ln();
-        for ((bag, length), score) in bags.iter().zip(&lengths).zip(&mut scores) {
-            let frequency = bag.get(term).copied().unwrap_or(0) as f64;
-            *score +=
-                weight * frequency * (K1 + 1.0) / (frequency + K1 * (1.0 - B + B * length / mean));
-        }
-    }
-    scores
+    Bm25::of(&bags).scores(bag(query).keys())
 }
 
-fn bag(text: &str) -> BTreeMap<String, usize> {
+/// The words that say something, in their base form, with how often each stands there.
+pub(super) fn bag(text: &str) -> BTreeMap<String, usize> {
     let mut bag = BTreeMap::new();
     for word in text.to_lowercase().split(|c: char| !c.is_alphanumeric()) {
         if !word.is_empty() && !STOP_WORDS.contains(&word) {
@@ -125,7 +106,7 @@ fn bag(text: &str) -> BTreeMap<String, usize> {
 }
 
 /// The word without the commonest English endings, so that `returned`, `returning` and `returns` meet.
-pub(super) fn stem(word: &str) -> String {
+pub(in crate::knowledge) fn stem(word: &str) -> String {
     let long_enough = |rest: &str| rest.chars().count() >= 3;
     let strip = |ending: &str| word.strip_suffix(ending).filter(|rest| long_enough(rest));
     if let Some(rest) = strip("ies") {
