@@ -97,7 +97,7 @@ pub(super) fn claims(reading: &Reading, told: &Told) -> Vec<bool> {
     let mut idle = false;
     for (index, clause) in words.iter().enumerate() {
         let asserts = asserts(reading, index, clause, told);
-        let opening = opens_idly(clause);
+        let opening = opens_idly(clause) && !names_number(reading, index, told);
         let names_customer = told.is_name(clause);
         let repeats = repeats(reading, index, clause, told);
         if clause.is_empty() || opening || names_customer || repeats || idle && !asserts {
@@ -123,13 +123,18 @@ fn opens_idly(clause: &[&str]) -> bool {
     })
 }
 
-/// Whether a clause states a condition of the shop's, whatever stands before it.
-fn asserts(reading: &Reading, index: usize, clause: &[&str], told: &Told) -> bool {
+/// Whether a clause has a number that the customer did not name.
+fn names_number(reading: &Reading, index: usize, told: &Told) -> bool {
     let tokens = &reading.clauses[index].tokens;
-    let number = reading
+    reading
         .quantities
         .iter()
-        .any(|quantity| tokens.contains(&quantity.tokens.start) && !told.knows(quantity));
+        .any(|quantity| tokens.contains(&quantity.tokens.start) && !told.knows(quantity))
+}
+
+/// Whether a clause states a condition of the shop's, whatever stands before it.
+fn asserts(reading: &Reading, index: usize, clause: &[&str], told: &Told) -> bool {
+    let number = names_number(reading, index, told);
     let says = clause.windows(2).any(|pair| {
         matches!(
             pair,

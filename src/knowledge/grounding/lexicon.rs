@@ -101,7 +101,7 @@ pub(super) fn is_price(word: &str) -> bool {
 const PHRASES: &str = include_str!("words/phrases.txt");
 
 /// Terms of a shop's conditions that a reply may not bring in by itself.
-pub(super) const POLICY: &[&str] = &[
+const POLICY: &[&str] = &[
     "discount",
     "compensation",
     "interest",
@@ -134,7 +134,19 @@ pub(super) const POLICY: &[&str] = &[
 ];
 
 /// How many of them, from the first, no other word of a page can stand for.
-pub(super) const WITHOUT_SYNONYM: usize = 14;
+const WITHOUT_SYNONYM: usize = 14;
+
+/// Whether a base form is such a term, and whether one that no other word can stand for.
+pub(super) fn policy(base: &str) -> Option<bool> {
+    POLICY_STEMS.get(base).copied()
+}
+
+static POLICY_STEMS: LazyLock<HashMap<String, bool>> = LazyLock::new(|| {
+    let places = POLICY.iter().enumerate();
+    places
+        .map(|(index, word)| (base(word), index < WITHOUT_SYNONYM))
+        .collect()
+});
 
 /// A word's meaning: the number of its stem, or of up to three groups.
 pub(super) type Meaning = [u64; 3];

@@ -321,9 +321,7 @@ impl Grounds {
                     }
                     tokens::Kind::Word => {
                         let base = lexicon::base(&token.text);
-                        let policy = lexicon::POLICY
-                            .iter()
-                            .any(|term| lexicon::base(term) == base);
+                        let policy = lexicon::policy(&base).is_some();
                         let idle = token.text == "free"
                             && index > 0
                             && reading.tokens[index - 1].text == "feel";

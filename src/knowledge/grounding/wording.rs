@@ -57,17 +57,14 @@ impl Claim<'_> {
             .iter()
             .find(|weighed| {
                 let base = &weighed.term.base;
-                let policy = lexicon::POLICY
-                    .iter()
-                    .any(|word| lexicon::base(word) == *base);
+                let policy = lexicon::policy(base);
                 let elsewhere = self
                     .grounds
                     .visible(self.seen)
                     .all(|(_, stated)| match_of(weighed.term, &[stated]) < 1.0);
-                let only_itself = lexicon::POLICY[..lexicon::WITHOUT_SYNONYM]
-                    .iter()
-                    .any(|word| lexicon::base(word) == *base);
-                policy && (only_itself || elsewhere) && !on_page(base) && !self.told.said_word(base)
+                policy.is_some_and(|only_itself| only_itself || elsewhere)
+                    && !on_page(base)
+                    && !self.told.said_word(base)
             })
             .map(|weighed| Why::Word(self.reading.tokens[weighed.term.token].text.clone()))
     }
