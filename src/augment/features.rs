@@ -19,7 +19,7 @@ pub struct Features {
     pub marked: bool,
     /// Exclamation marks.
     pub exclamations: usize,
-    /// Words of two letters and more in capitals only, without digits.
+    /// Words of three letters and more in capitals only, without digits and well-known short forms.
     pub shouted: usize,
     /// `i` for `I`.
     pub small_i: usize,
@@ -199,7 +199,9 @@ pub fn features(text: &str) -> Features {
                 usize::from(core == "i" || core.starts_with("i'") || core.starts_with("i’"));
             let letters = core.chars().filter(|c| c.is_alphabetic()).count();
             found.shouted += usize::from(
-                letters > 1 && !core.contains(|c: char| c.is_lowercase() || c.is_ascii_digit()),
+                letters > 2
+                    && !core.contains(|c: char| c.is_lowercase() || c.is_ascii_digit())
+                    && !matches!(core, "FAQ" | "PDF" | "PIN" | "SMS" | "USB" | "VAT"),
             );
             let word = lower.as_str();
             found.contractions += usize::from(contracts(word));
@@ -341,7 +343,8 @@ fn contracts(word: &str) -> bool {
 }
 
 fn is_bare(word: &str) -> bool {
-    !word.contains('\'')
+    (2..9).contains(&word.len())
+        && word.ends_with(['t', 'm', 'e', 's'])
         && BARE.iter().any(|bare| {
             bare.len() == word.len() + 1 && bare.bytes().filter(|b| *b != b'\'').eq(word.bytes())
         })

@@ -76,6 +76,27 @@ const ROOM_FOR_MISTAKES: usize = 8;
 /// Words for one typing mistake when it is imposed.
 const WORDS_PER_TYPO: usize = 5;
 
+/// All that is checked of a turn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    pub manner: Hold,
+    pub tone: Hold,
+    pub thanks: bool,
+    pub asks: bool,
+}
+
+/// Checks a turn in one go: as [`holds`], [`holds_tone`], [`thanks`] and [`asks`] do each.
+#[must_use]
+pub fn check(manner: Manner, tone: Tone, text: &str) -> Check {
+    let (features, thanks) = (features(text), thanks(text));
+    Check {
+        manner: manner_held(manner, text, &features, thanks),
+        tone: tone_held(tone, text, &features, thanks),
+        thanks,
+        asks: asks(text),
+    }
+}
+
 /// Whether a turn has a manner.
 ///
 /// - plain: no chat words; begins with a capital.
@@ -88,7 +109,10 @@ const WORDS_PER_TYPO: usize = 5;
 /// - non-native: a learner's mistake where there is room.
 #[must_use]
 pub fn holds(manner: Manner, text: &str) -> Hold {
-    let f = features(text);
+    manner_held(manner, text, &features(text), thanks(text))
+}
+
+fn manner_held(manner: Manner, text: &str, f: &Features, grateful: bool) -> Hold {
     let room = f.words >= ROOM;
     let small = f.small_starts > 0 || f.small_i > 0;
     let everyday = small || f.chat > 0 || f.bare_contractions > 0 || !f.marked;
@@ -121,14 +145,11 @@ pub fn holds(manner: Manner, text: &str) -> Hold {
         ],
         Manner::Polite => [
             (f.rude > 0, "a rude word"),
-            (
-                room && f.courteous == 0 && !thanks(text),
-                "no courteous word",
-            ),
+            (room && f.courteous == 0 && !grateful, "no courteous word"),
             (false, ""),
         ],
         Manner::Rude => [
-            (thanks(text), "thanks"),
+            (grateful, "thanks"),
             (says_please(text), "a courteous word"),
             (false, ""),
         ],
@@ -154,17 +175,19 @@ pub fn holds(manner: Manner, text: &str) -> Hold {
 /// Whether a turn has a tone.
 ///
 /// - cheerful: no cross words; where there is room, an exclamation mark, a smile, thanks or an elated word.
-/// - neutral: no cross and no elated words, no exclamation mark, no shouting.
+/// - neutral: no cross and no elated words, no exclamation mark.
 /// - annoyed: no thanks and no elated words.
 /// - angry: the same; where there is room, a cross or rude word, an exclamation mark or shouting.
 #[must_use]
 pub fn holds_tone(tone: Tone, text: &str) -> Hold {
-    let f = features(text);
+    tone_held(tone, text, &features(text), thanks(text))
+}
+
+fn tone_held(tone: Tone, text: &str, f: &Features, grateful: bool) -> Hold {
     let room = f.words >= ROOM;
     let smile = [":)", ":-)", "🙂", "😊", "😀"]
         .iter()
         .any(|sign| text.contains(sign));
-    let grateful = thanks(text);
     let loud = f.exclamations + f.shouted > 0;
     Hold::unless(&match tone {
         Tone::Cheerful => [

@@ -269,6 +269,8 @@ proptest! {
     fn what_is_held_stays_and_facts_stay_always(words in proptest::collection::vec("[a-zA-Z]{1,8}[.,!?]?|£[0-9]{1,3}|LK-[0-9]{5}|Thanks[.,!]|please|can you|\\PC{1,3}", 0..20), seed: u64) {
         let text = words.join(" ");
         let digits = |text: &str| text.split_whitespace().filter(|w| w.contains(|c: char| c.is_ascii_digit())).map(|w| w.trim_matches(|c: char| !c.is_alphanumeric()).to_owned()).collect::<Vec<_>>();
+        let all = check(Manner::Polite, Tone::Angry, &text);
+        prop_assert_eq!(all, Check { manner: holds(Manner::Polite, &text), tone: holds_tone(Tone::Angry, &text), thanks: thanks(&text), asks: asks(&text) });
         for manner in MANNERS {
             let edited = impose(*manner, &text, &["can you"], Stream::root(seed));
             prop_assert_eq!(&edited, &impose(*manner, &text, &["can you"], Stream::root(seed)));

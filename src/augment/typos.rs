@@ -286,6 +286,35 @@ mod tests {
         }
     }
 
+    /// What [`super::super::verify`] cannot read any more: mostly short words and negations that lost a letter.
+    #[test]
+    fn mistyped_questions_can_be_read() {
+        use super::super::verify::{Kind, Rewrite, verify};
+        let (mut refused, mut all) = (0, 0);
+        let page = include_str!("../../prompts/pages/returns.facts.json");
+        let page: serde_json::Value = serde_json::from_str(page).unwrap();
+        for fact in page["facts"].as_array().unwrap() {
+            for question in fact["questions"].as_array().unwrap() {
+                for (count, seed) in (3..=6).cycle().zip(0..8) {
+                    let before = question.as_str().unwrap();
+                    let count = count.min(before.split_whitespace().count() / 3);
+                    let after = apply(before, count, &[], Stream::root(seed)).text;
+                    let rewrite = Rewrite {
+                        kind: Kind::Typos,
+                        before,
+                        after: &after,
+                        products: &[],
+                        protected: &[],
+                    };
+                    all += 1;
+                    refused += usize::from(verify(rewrite).is_err());
+                }
+            }
+        }
+        println!("{refused} of {all} refused");
+        assert!(all > 300 && refused * 6 < all, "{refused} of {all}");
+    }
+
     fn phrases() -> impl Strategy<Value = String> {
         let word = prop_oneof![
             4 => "[a-zA-Z]{1,10}[.,!?]?",

@@ -302,7 +302,9 @@ pub(super) fn mistake(rule: Rule, pieces: &mut Vec<Piece>, at: usize) {
                 && SUBJECTS.contains(&before.as_str())
                 && free(at - 1)
                 && free(at - 2)
-                && word(at - 2) == "do";
+                && word(at - 2) == "do"
+                // `How long do I have to pay` asks for the time that is left.
+                && !(at > 2 && word(at - 3) == "long");
             let said =
                 SUBJECTS.contains(&before.as_str()) && !(at > 1 && has(AUXILIARIES, &word(at - 2)));
             if asked || said {

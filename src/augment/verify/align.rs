@@ -9,6 +9,7 @@ use crate::augment::words::{
 /// Negated verbs as they are written without their apostrophe.
 const NEGATED: &[(&str, &str)] = &[
     ("arent", "are"),
+    ("cannot", "can"),
     ("cant", "can"),
     ("couldnt", "could"),
     ("didnt", "did"),
@@ -21,6 +22,7 @@ const NEGATED: &[(&str, &str)] = &[
     ("shouldnt", "should"),
     ("wasnt", "was"),
     ("werent", "were"),
+    ("wont", "will"),
     ("wouldnt", "would"),
 ];
 
@@ -32,11 +34,14 @@ pub(super) fn towards(before: &[Token], after: &mut Vec<Token>, loose: bool) {
     }
     for at in 0..after.len() {
         let token = &after[at];
-        if token.class != Class::Word
-            || before
-                .iter()
-                .any(|b| b.text == token.text || b.stem == token.stem)
-        {
+        if token.class != Class::Word || before.iter().any(|b| b.text == token.text) {
+            continue;
+        }
+        if let Some(b) = before.iter().find(|b| b.stem == token.stem) {
+            // `wil` has the stem of `will`, but is no form of it.
+            if loose && !is_form(&token.text) && !has(FUNCTION, &token.text) {
+                b.text.clone_into(&mut after[at].text);
+            }
             continue;
         }
         let known = is_known(after, at);
@@ -68,8 +73,7 @@ fn negated(before: &[Token], tokens: &mut Vec<Token>) {
     while at < tokens.len() {
         let text = &tokens[at].text;
         if tokens[at].class == Class::Word
-            && text.len() > 4
-            && text.ends_with('t')
+            && text.len() > 3
             && !before.iter().any(|token| token.text == *text)
             && !is_known(tokens, at)
         {
@@ -102,6 +106,13 @@ fn is_known(tokens: &[Token], at: usize) -> bool {
         || is_time(tokens, at)
         || known_meaning(&token.stem)
         || products::at(&[text], 0).is_some()
+}
+
+/// Whether a word ends as inflected and derived words do.
+fn is_form(word: &str) -> bool {
+    ["s", "d", "g", "ly", "ment", "ation"]
+        .iter()
+        .any(|end| word.ends_with(end))
 }
 
 /// How far a misspelling is from a word, if it may be one of it.
@@ -180,6 +191,18 @@ mod tests {
         assert_eq!(
             read("a pair where it is", "a pare were it is", true),
             ["a", "pair", "where", "it", "is"]
+        );
+    }
+
+    #[test]
+    fn misspelt_negations_deny() {
+        assert_eq!(
+            read("I cannot come and won't", "I canmot come and woh't", true),
+            ["i", "can", "not", "come", "and", "will", "not"]
+        );
+        assert_eq!(
+            read("I haven't got a call", "I haven'f got a cal", true),
+            ["i", "have", "not", "got", "a", "call"]
         );
     }
 

@@ -79,7 +79,9 @@ pub(super) fn meta(before: &str, after: &str) -> Option<String> {
 }
 
 fn plain(text: &str) -> String {
-    text.to_lowercase().replace('’', "'")
+    text.to_lowercase()
+        .replace('’', "'")
+        .replace("'ve ", " have ")
 }
 
 /// Whether a phrase stands in a text as whole words.
