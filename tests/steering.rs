@@ -168,3 +168,36 @@ fn questions_are_rewritten_with_proof() {
     let status = &ended.json()["status"];
     assert_eq!(status["rejected"]["rewrite"], 4, "{status}");
 }
+
+/// An agent that states what neither the page nor the case has is asked once more.
+#[test]
+fn what_nothing_backs_is_made_again() {
+    let place = Place::new();
+    let made = |out: &str, check: &str| {
+        place.ok(&[
+            "generate",
+            "--out",
+            out,
+            "--model",
+            "scripted:invent=0.5",
+            "--set",
+            "count=12",
+            "--set",
+            "plan.keep_only_planned_outcome=false",
+            "--set",
+            check,
+        ]);
+        let run = place.only_run(out);
+        let turns = agent_turns(&place, &run);
+        let shown = place.ok(&["show", &run, "--json"]).out;
+        let wrong = turns.iter().filter(|turn| turn.contains("£987")).count();
+        (wrong, shown.matches("\"unbacked\"").count())
+    };
+    let (unchecked, caught) = made("off", "conversation.check_facts=false");
+    assert!(unchecked > 5 && caught == 0, "{unchecked} {caught}");
+    let (checked, caught) = made("on", "conversation.check_facts=true");
+    assert!(
+        caught > 5 && checked * 3 < unchecked * 2,
+        "{checked} {unchecked} {caught}"
+    );
+}

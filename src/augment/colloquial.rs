@@ -27,7 +27,7 @@ const AFTER_HAVE: &[&str] = &[
 
 /// Makes a text colloquial. `dial` from 0 (as it is) to 1 (all that is possible): how likely each change is made. Protected
 /// phrases (case ignored), numbers, ids and words in capitals stay as they are. Where the result would not pass
-/// [`verify`], less is changed.
+/// [`verify`](super::verify), less is changed.
 #[must_use]
 pub fn apply(text: &str, dial: f64, protected: &[&str], stream: Stream) -> Edited {
     Edited::verified(text, dial, protected, Kind::Colloquial, |dial| {

@@ -434,6 +434,7 @@ mod tests {
                 root,
             },
             support: SupportContext {
+                shelf: crate::pipeline::Shelf::default(),
                 caller,
                 settings: Arc::new(SupportSettings::default()),
                 root,

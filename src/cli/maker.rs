@@ -12,7 +12,7 @@ use crate::dialogue::DecisionRule;
 use crate::engine::{ChatError, ChatModel, Sampling};
 use crate::pipeline::{
     Assignment, Caller, Cast, PipelineError, Player, QueryContext, QuerySettings, RoundResult,
-    SupportContext, SupportSettings, converse, generate_queries, passage_budget,
+    Shelf, SupportContext, SupportSettings, converse, generate_queries, passage_budget,
 };
 use crate::record::{Dialogue, Experience, ModelRole, Page, Query};
 use crate::rng::Stream;
@@ -58,6 +58,7 @@ impl RunMaker {
                 root,
             },
             support: SupportContext {
+                shelf: Shelf::default(),
                 caller,
                 settings: Arc::new(support_settings(spec, cast)),
                 root,
@@ -264,6 +265,8 @@ pub fn support_settings(spec: &RunSpec, cast: &Cast) -> SupportSettings {
         decision: DecisionRule::Draw { temperature: 1.0 },
         passage_tokens: passage_tokens(spec, &cast.agent),
         typos_per_turn: spec.customer.typos_per_turn as usize,
+        // The rules know English.
+        check_facts: rules.check_facts && spec.language == "en",
         opens_with_query: spec.customer.first_message == FirstMessage::Query,
         thank: rules.thank,
         ask: rules.ask,

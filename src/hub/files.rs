@@ -39,7 +39,7 @@ pub struct SideFiles {
     /// `chat_template.jinja`; where absent, `tokenizer_config` holds the template.
     pub chat_template: Option<PathBuf>,
     pub generation_config: Option<PathBuf>,
-    /// What else tokenizer and template may be spread over: [`READ_AS_WELL`] and the templates of [`MORE_TEMPLATES`], in
+    /// What else tokenizer and template may be spread over: `added_tokens.json` and its like, and the templates of `additional_chat_templates`, in
     /// order of their names.
     pub more: Vec<PathBuf>,
 }

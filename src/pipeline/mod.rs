@@ -36,7 +36,7 @@ pub use queries::{
 pub use query_file::{GivenQuery, QueryFileError, QueryFormat, parse_queries, read_queries};
 pub use settings::{QuerySettings, SupportSettings, passage_budget};
 pub use sides::{Asked, Seen, Side, Sides, Subject, ViewTokens, seen};
-pub use support::{Assignment, SupportContext, converse};
+pub use support::{Assignment, Shelf, SupportContext, converse};
 
 use crate::engine::ChatError;
 use crate::prompt::PromptError;

@@ -40,6 +40,8 @@ pub struct SupportSettings {
     pub typos_per_turn: usize,
     /// The customer opens with the question itself, rewritten for product, tone and style, and not in its own words.
     pub opens_with_query: bool,
+    /// Turn down, once, an agent's reply with a number, code or policy that is neither on the page nor in the case.
+    pub check_facts: bool,
     /// Share of the agent's turns that thank, and that end in a question. With either, every turn of the agent is steered.
     pub thank: Option<f64>,
     pub ask: Option<f64>,
@@ -68,6 +70,7 @@ impl Default for SupportSettings {
             passage_tokens: 170,
             typos_per_turn: 3,
             opens_with_query: false,
+            check_facts: false,
             thank: None,
             ask: None,
             keep_only_planned_outcome: false,

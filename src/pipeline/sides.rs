@@ -381,6 +381,7 @@ mod tests {
             ScriptedModel::parse("scripted:echo=0.1,long=0.1").unwrap(),
         ));
         let context = SupportContext {
+            shelf: crate::pipeline::Shelf::default(),
             caller: Caller::new(
                 Cast::one(model.clone(), Arc::new(Prompts::embedded(Pack::Compact))),
                 Arc::new(NoLog),

@@ -1,4 +1,5 @@
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::rewrite::{Rewriter, rewrite_tokens};
 use super::sides::{Sides, Subject};
@@ -7,6 +8,7 @@ use crate::augment::typos;
 use crate::dialogue::{Decision, Log, Steering, decide, end_choice, guards};
 use crate::engine::{Ask, ChatError, Completion, Finish, Session};
 use crate::knowledge::choose_passages;
+use crate::knowledge::grounding::{Grounds, Told};
 use crate::record::Rewrite;
 use crate::record::{
     Case, Cell, Conversation, EndReason, GuardHit, GuardKind, ModelRole, Outcome, Page, Query,
@@ -27,6 +29,21 @@ pub struct SupportContext {
     pub settings: Arc<SupportSettings>,
     /// The run's root stream; each conversation draws below its own id.
     pub root: Stream,
+    pub shelf: Shelf,
+}
+
+/// Pages as grounds for what agents say: each is read once, by the first conversation about it.
+#[derive(Clone, Debug, Default)]
+pub struct Shelf(Arc<Mutex<BTreeMap<String, Arc<Grounds>>>>);
+
+impl Shelf {
+    fn grounds(&self, page: &Page) -> Arc<Grounds> {
+        let mut shelf = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let grounds = shelf
+            .entry(page.id.clone())
+            .or_insert_with(|| Arc::new(Grounds::of(page)));
+        Arc::clone(grounds)
+    }
 }
 
 /// What the plan asks of one try at one place.
@@ -323,13 +340,16 @@ impl<'a> Talk<'a> {
         for attempt in 0..=REGENERATIONS {
             let completion = self.ask(session, speaker, turn, attempt, steering).await?;
             let text = completion.text.trim().to_owned();
-            // A reply that only behaves otherwise than it was told to is better than none.
+            // What is only not as it should be is better than nothing.
             let missed = || {
-                let steering = steering.filter(|_| attempt < REGENERATIONS)?;
-                let detail = steering.missed(&text)?;
-                Some(GuardHit {
-                    kind: GuardKind::Steering,
-                    detail,
+                if attempt == REGENERATIONS {
+                    return None;
+                }
+                self.unbacked(speaker, &text).or_else(|| {
+                    Some(GuardHit {
+                        kind: GuardKind::Steering,
+                        detail: steering?.missed(&text)?,
+                    })
                 })
             };
             let hit = self.guard(speaker, &text, completion.finish);
@@ -401,6 +421,31 @@ impl<'a> Talk<'a> {
             own_name,
             other_names: &[other_name],
             max_words: self.context.settings.max_words(speaker),
+        })
+    }
+
+    /// What a reply of the agent's states that nothing backs.
+    fn unbacked(&self, speaker: Role, text: &str) -> Option<GuardHit> {
+        let settings = &self.context.settings;
+        if speaker == Role::Customer || !settings.check_facts {
+            return None;
+        }
+        let Assignment { page, case, .. } = self.assignment;
+        let mut told = Told::new(&settings.brand, &settings.agent, case);
+        for turn in self.log.turns() {
+            if turn.speaker == Role::Customer {
+                told.hear(&turn.text);
+            }
+        }
+        let grounds = self.context.shelf.grounds(page);
+        let found = grounds.numbers_not_backed(&self.passages, &told, text);
+        let first = found.first()?;
+        Some(GuardHit {
+            kind: GuardKind::Unbacked,
+            detail: format!(
+                "neither on the page nor in the case: {}",
+                &text[first.span.clone()]
+            ),
         })
     }
 

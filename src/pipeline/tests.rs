@@ -67,6 +67,7 @@ fn context_with(
     };
     change(&mut settings);
     SupportContext {
+        shelf: Shelf::default(),
         caller: Caller::new(Cast::one(model, Arc::new(Prompts::embedded(pack))), log),
         settings: Arc::new(settings),
         root: Stream::root(7),

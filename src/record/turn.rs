@@ -90,6 +90,9 @@ pub enum GuardKind {
     MetaTalk,
     /// Nothing but thanks and goodbyes after the same.
     ThanksLoop,
+    /// States a number, code or policy that neither the page nor the case has. Turned down once; the next reply is taken as
+    /// it is.
+    Unbacked,
     /// Thanks or asks otherwise than it was told to. Turned down once; the next reply is taken as it is.
     Steering,
 }

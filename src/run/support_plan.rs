@@ -10,7 +10,7 @@ use crate::settings::{Axis, RunSpec};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SupportPlace {
     pub cell: Cell,
-    /// How many earlier places use the same page; [`query_of`] turns it into a query.
+    /// How many earlier places use the same page; [`query_of`](super::query_of) turns it into a query.
     pub page_use: u64,
     pub case: Case,
 }

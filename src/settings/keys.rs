@@ -316,6 +316,7 @@ const KEYS: &[Key] = &[
         Kind::Whole,
         Part::QueriesAndSupport,
     ),
+    key("conversation.check_facts", Kind::Switch, Part::Support),
     key("conversation.thank", Kind::Number, Part::Dials),
     key("conversation.ask", Kind::Number, Part::Dials),
     key("experiences.from", Kind::Text, Part::Operational),

@@ -114,6 +114,7 @@ pub struct ConversationFile {
     pub agent_words: Option<u64>,
     pub customer_words: Option<u64>,
     pub passage_tokens: Option<u64>,
+    pub check_facts: Option<bool>,
     pub thank: Option<f64>,
     pub ask: Option<f64>,
 }

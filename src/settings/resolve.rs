@@ -371,6 +371,7 @@ impl Decide<'_> {
                     Some(self.number("conversation.passage_tokens", given, 0, 16..=10_000_000)?)
                 }
             },
+            check_facts: file.check_facts.unwrap_or(true),
             thank: self.share("conversation.thank", file.thank)?,
             ask: self.share("conversation.ask", file.ask)?,
         };

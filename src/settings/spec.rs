@@ -299,6 +299,9 @@ pub struct ConversationRules {
     pub customer_words: u32,
     /// Tokens of help page that the agent sees; what the model's context allows when not given.
     pub passage_tokens: Option<u32>,
+    /// Make an agent's reply again, once, that states a number, code or policy which neither page nor case has.
+    #[serde(default)]
+    pub check_facts: bool,
     /// Share of the agent's turns that thank, and that end in a question; the model's own way when not given.
     #[serde(default)]
     pub thank: Option<f64>,

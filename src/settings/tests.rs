@@ -160,7 +160,7 @@ fn every_key_is_read_and_has_a_place_in_the_spec() {
             Kind::Whole | Kind::Amount => "17",
             Kind::Number => "0.33",
             Kind::Switch => match key.path {
-                "plan.keep_only_planned_outcome" => "false",
+                "plan.keep_only_planned_outcome" | "conversation.check_facts" => "false",
                 _ => "true",
             },
             Kind::Size => "17000000",

@@ -70,7 +70,7 @@ pub fn check_for(kind: GuardKind, candidate: &Candidate<'_>) -> Option<GuardHit>
         GuardKind::PromptLeak => leaks::prompt(candidate),
         GuardKind::MetaTalk => leaks::meta(candidate),
         // What was wanted is known to whoever asked for the reply.
-        GuardKind::Steering => None,
+        GuardKind::Steering | GuardKind::Unbacked => None,
     }?;
     Some(GuardHit { kind, detail })
 }

@@ -22,6 +22,8 @@ pub struct Dials {
     pub endless: f64,
     /// Share of replies that a thought comes before, where thoughts are let.
     pub think: f64,
+    /// The reply states a price that is on no page.
+    pub invent: f64,
     /// Share of replies that take no notice of the note that steers them.
     pub deaf: f64,
     /// A member of a group leaves with its turn.
@@ -52,6 +54,7 @@ impl Default for Dials {
             duplicate: 0.0,
             endless: 0.0,
             think: 0.0,
+            invent: 0.0,
             deaf: 0.0,
             leave: 0.0,
             pause: 0.0,
@@ -105,6 +108,7 @@ impl Dials {
         "duplicate",
         "endless",
         "think",
+        "invent",
         "deaf",
         "leave",
         "pause",
@@ -176,6 +180,7 @@ impl Dials {
             "duplicate" => &mut self.duplicate,
             "endless" => &mut self.endless,
             "think" => &mut self.think,
+            "invent" => &mut self.invent,
             "deaf" => &mut self.deaf,
             "leave" => &mut self.leave,
             "pause" => &mut self.pause,
@@ -215,7 +220,7 @@ impl fmt::Display for Dials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "echo={},long={},leak={},truncated={},empty={},error={},duplicate={},endless={},deaf={},leave={},pause={},interrupt={},address={},context={},prompts={}",
+            "echo={},long={},leak={},truncated={},empty={},error={},duplicate={},endless={},invent={},deaf={},leave={},pause={},interrupt={},address={},context={},prompts={}",
             self.echo,
             self.long,
             self.leak,
@@ -224,6 +229,7 @@ impl fmt::Display for Dials {
             self.error,
             self.duplicate,
             self.endless,
+            self.invent,
             self.deaf,
             self.leave,
             self.pause,

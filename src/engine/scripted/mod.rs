@@ -121,7 +121,11 @@ impl ScriptedModel {
             None => {
                 let deaf = ask.draw.child("deaf").unit(0) < self.dials.deaf;
                 let note = ask.tail.filter(|_| !deaf);
-                lines::steered(&lines::answerer(ask.view, words), note)
+                let mut line = lines::answerer(ask.view, words);
+                if ask.draw.child("invent").unit(0) < self.dials.invent {
+                    line.push_str(" That comes to £987 in all.");
+                }
+                lines::steered(&line, note)
             }
         };
         let last = lines::texts_of(ask.view, ChatRole::User)
