@@ -1,11 +1,14 @@
 //! The command line, as clap types.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 
-use crate::settings::Quant;
+use super::generate::deadline::{self, TimeOfDay};
+use crate::export::Format;
+use crate::settings::{Quant, Stage};
 
 /// Turns a recipe into a dataset of multi-turn conversations, with chat models that run inside this program, offline.
 #[derive(Debug, Parser)]
@@ -112,6 +115,25 @@ impl EngineArgs {
     }
 }
 
+/// When to stop.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub struct TimeArgs {
+    /// Begin no conversation after this time, as 8h, 30m, 90s or 1h30m; live ones are finished, or left after a minute more.
+    /// The same command goes on later
+    #[arg(long = "for", value_name = "TIME", value_parser = deadline::span, conflicts_with = "until")]
+    pub lasting: Option<Duration>,
+    /// The same, up to a time of the clock here, as 07:00: today, or tomorrow where that is past
+    #[arg(long, value_name = "HH:MM", value_parser = deadline::time_of_day)]
+    pub until: Option<TimeOfDay>,
+}
+
+fn stage(name: &str) -> Result<Stage, String> {
+    let mut stages = Stage::ALL.iter().copied();
+    stages
+        .find(|stage| stage.name() == name)
+        .ok_or_else(|| "expected queries, experiences or conversations".to_owned())
+}
+
 #[derive(Args, Clone, Debug)]
 pub struct GenerateArgs {
     #[command(flatten)]
@@ -122,6 +144,12 @@ pub struct GenerateArgs {
     /// Stop after the first N conversations of the plan; a later run without it goes on
     #[arg(long, value_name = "N")]
     pub limit: Option<u64>,
+    #[command(flatten)]
+    pub time: TimeArgs,
+    /// Make a stage's records anew with other draws, and all that is made from them: queries, experiences or conversations. The
+    /// run as it is stays beside the new one, with .old-1 after its name
+    #[arg(long, value_name = "STAGE", value_parser = stage, hide_possible_values = true)]
+    pub redo: Option<Stage>,
     /// Print the summary as one JSON object
     #[arg(long)]
     pub json: bool,
@@ -182,6 +210,8 @@ pub struct ResumeArgs {
     /// Stop after the first N conversations of the plan
     #[arg(long, value_name = "N")]
     pub limit: Option<u64>,
+    #[command(flatten)]
+    pub time: TimeArgs,
     /// Memory for weights, keys and values, as "12 GiB", where this machine is another one
     #[arg(long, value_name = "SIZE", help_heading = "Engine")]
     pub memory: Option<String>,
@@ -211,12 +241,30 @@ pub struct ShowArgs {
 pub struct ExportArgs {
     /// The run's folder, as runs/support-1a2b3c4d
     pub run: PathBuf,
-    /// Shape of the rows
-    #[arg(long, value_name = "FORMAT", default_value = "messages", value_parser = ["messages"])]
+    /// Shape of the rows: messages, asynth (support conversations as asynth wrote them), convogen (group chats as ConvoGen wrote
+    /// them) or experiences (what group chats talk about, as experiences.from and experiences.seeds read it)
+    #[arg(long, value_name = "FORMAT", default_value = "messages", value_parser = PossibleValuesParser::new(Format::ALL.iter().map(|format| format.name())))]
     pub format: String,
     /// The file to write; - for standard output
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
+    /// messages: who of a group chat is the assistant: each (a row for everyone who says something) or a name [default: whoever
+    /// says most without having begun]
+    #[arg(long, value_name = "each|NAME")]
+    pub perspective: Option<String>,
+    /// asynth: whether the word by which the customer ends a conversation stands in the last text [default: omit]
+    #[arg(long, value_name = "append|omit", value_parser = ["append", "omit"], hide_possible_values = true)]
+    pub stop_word: Option<String>,
+    /// asynth: who is who: standard (the customer is the user) or original (the other way round, as asynth stored it by mistake)
+    /// [default: standard]
+    #[arg(long, value_name = "WHICH", value_parser = ["standard", "original"], hide_possible_values = true)]
+    pub roles: Option<String>,
+    /// asynth: also a row for each place that stayed empty, with status ERROR and no conversation
+    #[arg(long)]
+    pub with_rejected: bool,
+    /// convogen: begin each conversation with what its people were told
+    #[arg(long)]
+    pub opening: bool,
 }
 
 #[derive(Debug, Subcommand)]

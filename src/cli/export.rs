@@ -1,23 +1,39 @@
 //! `colloquy export`
 
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
+use std::iter;
 use std::path::Path;
 use std::process::ExitCode;
 
 use super::args::ExportArgs;
 use super::failure::{Code, Failure};
 use super::talk::grouped;
-use crate::export::{self, ExportError};
-use crate::record::{Dialogue, Provenance};
-use crate::run::{Replay, RunDir, RunError, RunState};
+use crate::export::{
+    self, AsynthRules, EmptyPlace, ExportError, Format, Item, Perspective, Roles, Shape, StopWord,
+};
+use crate::pipeline::RoundResult;
+use crate::record::{Dialogue, Experience, Kind};
+use crate::run::{Replay, RunDir, RunError, RunState, Task};
 
 pub fn run(args: &ExportArgs) -> Result<ExitCode, Failure> {
+    let shape = shape(args)?;
     let dir = RunDir::open(&args.run)?;
+    check_kinds(&dir, args)?;
     let replay = dir.replay()?;
+    if let Shape::Messages(Perspective::Of(name)) = &shape {
+        check_name(&dir, &replay, name)?;
+    }
+    let source = Source {
+        dir: &dir,
+        replay: &replay,
+        shape: &shape,
+        with_empty: args.with_rejected,
+    };
     let to_stdout = args.out == Path::new("-");
     let rows = if to_stdout {
-        match stream(&dir, &replay, &args.out, io::stdout().lock()) {
+        match source.stream(&args.out, io::stdout().lock()) {
             // The reader has seen enough.
             Err(ExportError::Write { source, .. })
                 if source.kind() == io::ErrorKind::BrokenPipe =>
@@ -27,103 +43,307 @@ pub fn run(args: &ExportArgs) -> Result<ExitCode, Failure> {
             result => result?,
         }
     } else {
-        write(&dir, &replay, &args.out)?
+        source.write(&args.out)?
     };
     let place = if to_stdout {
         "standard output".to_owned()
     } else {
         args.out.display().to_string()
     };
-    report(&dir, &replay, rows, &place);
+    source.report(rows, &place);
     Ok(ExitCode::SUCCESS)
 }
 
-fn write(dir: &RunDir, replay: &Replay, out: &Path) -> Result<u64, Failure> {
-    // A link is followed, so that it stays one.
-    let path = fs::canonicalize(out).unwrap_or_else(|_| out.to_owned());
-    match fs::metadata(&path) {
-        Ok(there) if there.is_dir() => Err(Failure::new(
-            Code::Usage,
-            format!("{} is a folder; expected a file", out.display()),
+/// The format that is asked for, with what is asked of it.
+fn shape(args: &ExportArgs) -> Result<Shape, Failure> {
+    let format = Format::ALL
+        .iter()
+        .copied()
+        .find(|format| format.name() == args.format)
+        .unwrap_or_default();
+    let given = [
+        (
+            "--perspective",
+            args.perspective.is_some(),
+            Format::Messages,
+        ),
+        ("--stop-word", args.stop_word.is_some(), Format::Asynth),
+        ("--roles", args.roles.is_some(), Format::Asynth),
+        ("--with-rejected", args.with_rejected, Format::Asynth),
+        ("--opening", args.opening, Format::Convogen),
+    ];
+    for (flag, given, of) in given {
+        if given && of != format {
+            return Err(Failure::new(
+                Code::Usage,
+                format!(
+                    "{flag} says nothing about --format {}; it belongs to --format {}",
+                    format.name(),
+                    of.name()
+                ),
+            )
+            .hint(format!("leave out {flag}")));
+        }
+    }
+    Ok(match format {
+        Format::Messages => Shape::Messages(match args.perspective.as_deref() {
+            None => Perspective::Busiest,
+            Some("each") => Perspective::Each,
+            Some(name) => Perspective::Of(name.to_owned()),
+        }),
+        Format::Asynth => Shape::Asynth(AsynthRules {
+            stop_word: match args.stop_word.as_deref() {
+                Some("append") => StopWord::Append,
+                _ => StopWord::Omit,
+            },
+            roles: match args.roles.as_deref() {
+                Some("original") => Roles::Original,
+                _ => Roles::Standard,
+            },
+        }),
+        Format::Convogen => Shape::Convogen {
+            opening: args.opening,
+        },
+        Format::Experiences => Shape::Experiences,
+    })
+}
+
+/// Refuses a format whose kind of conversations a run has none of, and never will.
+fn check_kinds(dir: &RunDir, args: &ExportArgs) -> Result<(), Failure> {
+    let format = Format::ALL
+        .iter()
+        .find(|format| format.name() == args.format);
+    let wanted = match format.and_then(|format| format.kind()) {
+        Some(kind) => (kind, format!("--format {}", args.format)),
+        None if args.perspective.is_some() => (Kind::Group, "--perspective".to_owned()),
+        None => return Ok(()),
+    };
+    let (kind, flag) = wanted;
+    let spec = &dir.manifest().spec;
+    if spec.has(kind) {
+        return Ok(());
+    }
+    let held: Vec<&str> = Kind::ALL
+        .iter()
+        .filter(|kind| spec.has(**kind))
+        .map(|kind| plural(*kind))
+        .collect();
+    let others = match kind {
+        Kind::Group => "messages or --format asynth",
+        Kind::Support => "messages, --format convogen or --format experiences",
+    };
+    Err(Failure::new(
+        Code::Data,
+        format!(
+            "{} has {} and no {}, which {flag} is for",
+            dir.path().display(),
+            held.join(" and "),
+            plural(kind),
+        ),
+    )
+    .hint(format!("this run has --format {others}")))
+}
+
+fn plural(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Support => "support conversations",
+        Kind::Group => "group chats",
+    }
+}
+
+/// Refuses a name that nobody has in the chats that are finished.
+fn check_name(dir: &RunDir, replay: &Replay, name: &str) -> Result<(), Failure> {
+    const NAMED: usize = 5;
+    let mut others = BTreeSet::new();
+    for dialogue in dir.kept(replay)? {
+        if let Dialogue::Group(chat) = dialogue? {
+            if chat.experience.place_of(name).is_some() {
+                return Ok(());
+            }
+            if others.len() < NAMED {
+                others.extend(chat.names().map(str::to_owned));
+            }
+        }
+    }
+    let hint = if others.is_empty() {
+        "no group chat is finished yet".to_owned()
+    } else {
+        let some: Vec<String> = others.into_iter().take(NAMED).collect();
+        format!(
+            "whole names count, or `each` for everyone; some that are there: {}",
+            some.join(", ")
         )
-        .hint(format!(
-            "try --out {}",
-            out.join("messages.jsonl").display()
-        ))),
-        // A device or a pipe is written to, never replaced by a file.
-        Ok(there) if !there.is_file() => {
-            let file = File::options()
-                .write(true)
-                .open(&path)
-                .map_err(|error| Failure::write(out, &error))?;
-            Ok(stream(dir, replay, out, file)?)
-        }
-        _ => {
-            let (kept, provenance) = records(dir, replay)?;
-            Ok(export::to_file(kept, &provenance, &path)?)
-        }
-    }
-}
-
-fn stream(
-    dir: &RunDir,
-    replay: &Replay,
-    path: &Path,
-    out: impl Write,
-) -> Result<u64, ExportError<RunError>> {
-    let (kept, provenance) = records(dir, replay).map_err(ExportError::Records)?;
-    let mut out = BufWriter::new(out);
-    let rows = export::to_writer(kept, &provenance, path, &mut out)?;
-    out.flush().map_err(|source| ExportError::Write {
-        path: path.to_owned(),
-        source,
-    })?;
-    Ok(rows)
-}
-
-fn records(
-    dir: &RunDir,
-    replay: &Replay,
-) -> Result<
-    (
-        impl Iterator<Item = Result<Dialogue, RunError>> + use<>,
-        Provenance,
-    ),
-    RunError,
-> {
-    Ok((dir.kept(replay)?, dir.provenance()))
-}
-
-/// Says what was written, and what it is.
-fn report(dir: &RunDir, replay: &Replay, rows: u64, place: &str) {
-    let status = dir.status(replay);
-    eprintln!(
-        "{} row{} → {place}",
-        grouped(rows),
-        if rows == 1 { "" } else { "s" }
-    );
-    if status.open > 0 {
-        let why = if status.state == RunState::Live {
-            "the run is going on"
-        } else {
-            "the run is not finished"
-        };
-        eprintln!(
-            "note: {why}; these are the first {} of {} places of its plan, in the recipe's mix",
-            grouped(status.finished_prefix),
-            grouped(status.count)
-        );
-    }
-    if status.exhausted > 0 {
-        eprintln!(
-            "note: {} places stayed empty; `colloquy status {}` names them",
-            grouped(status.exhausted),
+    };
+    Err(Failure::new(
+        Code::Data,
+        format!(
+            "--perspective: nobody called {name:?} takes part in the group chats of {}",
             dir.path().display()
-        );
+        ),
+    )
+    .hint(hint))
+}
+
+/// What is exported.
+struct Source<'a> {
+    dir: &'a RunDir,
+    replay: &'a Replay,
+    shape: &'a Shape,
+    /// Whether places without a conversation count.
+    with_empty: bool,
+}
+
+type Items<'a> = Box<dyn Iterator<Item = Result<Item, RunError>> + 'a>;
+
+impl Source<'_> {
+    fn write(&self, out: &Path) -> Result<u64, Failure> {
+        // A link is followed, so that it stays one.
+        let path = fs::canonicalize(out).unwrap_or_else(|_| out.to_owned());
+        match fs::metadata(&path) {
+            Ok(there) if there.is_dir() => Err(Failure::new(
+                Code::Usage,
+                format!("{} is a folder; expected a file", out.display()),
+            )
+            .hint(format!(
+                "try --out {}",
+                out.join("messages.jsonl").display()
+            ))),
+            // A device or a pipe is written to, never replaced by a file.
+            Ok(there) if !there.is_file() => {
+                let file = File::options()
+                    .write(true)
+                    .open(&path)
+                    .map_err(|error| Failure::write(out, &error))?;
+                Ok(self.stream(out, file)?)
+            }
+            _ => {
+                let provenance = self.dir.provenance();
+                Ok(export::to_file(
+                    self.items()?,
+                    self.shape,
+                    &provenance,
+                    &path,
+                )?)
+            }
+        }
     }
-    if status.demo {
+
+    fn stream(&self, path: &Path, out: impl Write) -> Result<u64, ExportError<RunError>> {
+        let items = self.items().map_err(ExportError::Records)?;
+        let mut out = BufWriter::new(out);
+        let rows = export::to_writer(items, self.shape, &self.dir.provenance(), path, &mut out)?;
+        out.flush().map_err(|source| ExportError::Write {
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(rows)
+    }
+
+    /// The records, in plan order.
+    fn items(&self) -> Result<Items<'_>, RunError> {
+        if *self.shape == Shape::Experiences {
+            let experiences = experiences(self.dir, self.replay)?;
+            return Ok(Box::new(
+                experiences
+                    .into_values()
+                    .map(|one| Ok(Item::Experience(one))),
+            ));
+        }
+        let mut kept = self.dir.kept(self.replay)?.peekable();
+        if !self.with_empty {
+            return Ok(Box::new(kept.map(|one| one.map(Item::from))));
+        }
+        let mut empty = self.empty();
+        Ok(Box::new(iter::from_fn(move || {
+            let next = match kept.peek() {
+                Some(Ok(dialogue)) => dialogue.place().0,
+                Some(Err(_)) => 0,
+                None => u64::MAX,
+            };
+            match empty.front() {
+                Some(place) if place.slot < next => {
+                    empty.pop_front().map(|place| Ok(Item::Empty(place)))
+                }
+                _ => kept.next().map(|one| one.map(Item::from)),
+            }
+        })))
+    }
+
+    /// Places of support conversations that stayed empty, among those that are exported.
+    fn empty(&self) -> VecDeque<EmptyPlace> {
+        let status = self.dir.status(self.replay);
+        let prefix = status.finished_prefix;
+        let places = status.shortfalls.into_iter();
+        places
+            .filter(|place| place.slot < prefix)
+            .filter_map(|place| match place.task {
+                Task::Support(task) => Some(EmptyPlace {
+                    slot: place.slot,
+                    cell: task.cell,
+                    reason: place.reasons.join(", "),
+                }),
+                Task::Group(_) => None,
+            })
+            .collect()
+    }
+
+    /// Says what was written, and what it is.
+    fn report(&self, rows: u64, place: &str) {
+        let dir = self.dir;
+        let status = dir.status(self.replay);
         eprintln!(
-            "note: demo data, for trying the pipeline, not for training; every row is marked `demo`"
+            "{} row{} → {place}",
+            grouped(rows),
+            if rows == 1 { "" } else { "s" }
         );
+        if status.open > 0 && *self.shape != Shape::Experiences {
+            let why = if status.state == RunState::Live {
+                "the run is going on"
+            } else {
+                "the run is not finished"
+            };
+            eprintln!(
+                "note: {why}; these are the first {} of {} places of its plan, in the recipe's mix",
+                grouped(status.finished_prefix),
+                grouped(status.count)
+            );
+        }
+        if status.exhausted > 0 && !self.with_empty {
+            eprintln!(
+                "note: {} places stayed empty; `colloquy status {}` names them",
+                grouped(status.exhausted),
+                dir.path().display()
+            );
+        }
+        if status.demo {
+            let marked = match self.shape {
+                // Their rows are read back as they are.
+                Shape::Experiences => "rows of this format have no mark of it",
+                _ => "every row is marked `demo`",
+            };
+            eprintln!("note: demo data, for trying the pipeline, not for training; {marked}");
+        }
     }
+}
+
+/// The experiences of a run by place: all that were made, or where they were given, those that a finished chat is about.
+fn experiences(dir: &RunDir, replay: &Replay) -> Result<BTreeMap<u64, Experience>, RunError> {
+    let made: BTreeMap<u64, Experience> = replay
+        .rounds()
+        .flat_map(RoundResult::admitted)
+        .map(|(place, experience)| (place, experience.clone()))
+        .collect();
+    if !made.is_empty() {
+        return Ok(made);
+    }
+    let mut seen = BTreeSet::new();
+    let mut given = BTreeMap::new();
+    for dialogue in dir.kept(replay)? {
+        if let Dialogue::Group(chat) = dialogue?
+            && seen.insert(chat.experience.id.clone())
+        {
+            given.insert(chat.slot, chat.experience);
+        }
+    }
+    Ok(given)
 }

@@ -1,6 +1,8 @@
 //! `colloquy generate`, `colloquy resume`
 
 mod closing;
+pub(in crate::cli) mod deadline;
+mod redo;
 pub(in crate::cli) mod stop;
 
 use std::process::ExitCode;
@@ -8,6 +10,7 @@ use std::time::Instant;
 
 use serde_json::{Map, Value, json};
 
+pub use deadline::Deadline;
 pub use stop::Stop;
 
 use super::args::{EngineArgs, GenerateArgs, ResumeArgs};
@@ -29,27 +32,31 @@ const CONCURRENCY: u64 = 64;
 
 pub fn run(args: &GenerateArgs) -> Result<ExitCode, Failure> {
     let (settings, _) = read_settings(&args.recipe, args.out.clone(), args.limit)?;
-    let workshop = Workshop::open(settings.spec)?;
+    let deadline = args.time.deadline()?;
+    let mut workshop = Workshop::open(settings.spec)?;
     let seating = workshop.seating()?;
     seating.start()?;
     let runs = workshop.spec.out.clone();
     let nearest = nearest_run(&runs, &workshop.manifest);
-    let writer = RunWriter::open(&runs, workshop.manifest.clone())?;
+    let path = redo::prepare(&mut workshop, args.redo)?;
+    let writer = RunWriter::open_at(&path, workshop.manifest.clone())?;
     if let Some((near, keys)) = nearest
         && writer.created
+        && args.redo.is_none()
     {
         eprintln!(
             "a new run: {} differs from {} in {}",
-            workshop.manifest.folder_name(),
+            path.file_name().unwrap_or_default().display(),
             near.display(),
             keys.join(", ")
         );
     }
-    carry_on(&workshop, &seating, writer, args.json)
+    carry_on(&workshop, &seating, writer, deadline, args.json)
 }
 
 pub fn resume(args: &ResumeArgs) -> Result<ExitCode, Failure> {
     check_limit(args.limit)?;
+    let deadline = args.time.deadline()?;
     let dir = RunDir::open(&args.run)?;
     let mut spec = dir.manifest().spec.clone();
     spec.limit = args.limit;
@@ -69,13 +76,14 @@ pub fn resume(args: &ResumeArgs) -> Result<ExitCode, Failure> {
     let seating = workshop.seating()?;
     seating.start()?;
     let writer = RunWriter::open_at(&args.run, workshop.manifest.clone())?;
-    carry_on(&workshop, &seating, writer, args.json)
+    carry_on(&workshop, &seating, writer, deadline, args.json)
 }
 
 fn carry_on(
     workshop: &Workshop,
     seating: &Seating,
     writer: RunWriter,
+    deadline: Option<Deadline>,
     as_json: bool,
 ) -> Result<ExitCode, Failure> {
     let started = Instant::now();
@@ -93,16 +101,20 @@ fn carry_on(
         eprintln!("going on with {}", writer.dir.path().display());
     }
     let attempts_before = writer.replay.attempts();
+    if let Some(deadline) = &deadline {
+        eprintln!("{deadline}");
+    }
     let stop = Stop::listen(None)?;
     let watcher = Watcher::new(console::Term::stderr().is_term());
-    let summary = drive(workshop, seating, writer, &watcher, &stop)?;
+    let summary = drive(workshop, seating, writer, &watcher, &stop, deadline)?;
     for problem in watcher.finish() {
         eprintln!("note: {problem}");
     }
     let Summary { dir, end, lock, .. } = summary;
     let path = dir.export_path();
     let replay = dir.replay()?;
-    let rows = export::to_file(dir.kept(&replay)?, &dir.provenance(), &path)?;
+    let shape = export::Shape::default();
+    let rows = export::to_file(dir.kept(&replay)?, &shape, &dir.provenance(), &path)?;
     // From here on there is only to be read.
     drop(lock);
     let status = dir.status(&replay);
@@ -136,17 +148,27 @@ fn carry_on(
             );
             Ok(Code::Later.into())
         }
+        End::Time => {
+            eprintln!(
+                "the time is over: {} of {} places are finished; the same command goes on, or `colloquy resume {}`",
+                grouped(status.kept + status.exhausted),
+                grouped(status.count),
+                dir.path().display()
+            );
+            Ok(ExitCode::SUCCESS)
+        }
         End::Complete | End::Limit => Ok(ExitCode::SUCCESS),
     }
 }
 
-/// Runs the plan on this thread.
+/// Runs the plan on this thread, until the time is over where there is a `deadline`.
 pub fn drive(
     workshop: &Workshop,
     seating: &Seating,
     writer: RunWriter,
     watcher: &Watcher,
     stop: &Stop,
+    deadline: Option<Deadline>,
 ) -> Result<Summary, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -161,13 +183,8 @@ pub fn drive(
         .unwrap_or(usize::MAX)
         .max(1);
     let maker = |log| RunMaker::new(workshop, log).in_phases_of(seating);
-    let result = runtime.block_on(crate::run::carry_out(
-        writer,
-        maker,
-        concurrency,
-        watcher.sink(),
-        stop.cancel(),
-    ));
+    let work = crate::run::carry_out(writer, maker, concurrency, watcher.sink(), stop.cancel());
+    let result = runtime.block_on(deadline::within(deadline, stop.cancel(), work));
     stop.no_more_patience();
     Ok(result?)
 }

@@ -15,7 +15,6 @@ use crate::pipeline::{
     Shelf, SupportContext, SupportSettings, converse, generate_queries, passage_budget,
 };
 use crate::record::{Dialogue, Experience, ModelRole, Page, Query};
-use crate::rng::Stream;
 use crate::run::{About, MakeError, Maker, SharedCallLog, Slot};
 use crate::settings::{Channel, FirstMessage, RoleSampling, RunSpec, Stage};
 
@@ -36,7 +35,6 @@ impl RunMaker {
     pub fn new(workshop: &Workshop, log: SharedCallLog) -> Self {
         let (spec, cast) = (&workshop.spec, &workshop.cast);
         let caller = Caller::new(cast.clone(), log);
-        let root = Stream::root(spec.seed);
         let given = workshop.given.as_ref().map(|given| {
             let mut by_page: BTreeMap<String, Vec<Query>> = BTreeMap::new();
             for one in given {
@@ -55,13 +53,13 @@ impl RunMaker {
             queries: QueryContext {
                 caller: caller.clone(),
                 settings: Arc::new(query_settings(spec, cast)),
-                root,
+                root: spec.draws(Stage::Queries),
             },
             support: SupportContext {
                 shelf: Shelf::default(),
                 caller,
                 settings: Arc::new(support_settings(spec, cast)),
-                root,
+                root: spec.draws(Stage::Conversations),
             },
             spec: spec.clone(),
             phases: None,

@@ -31,7 +31,7 @@ pub fn run(args: &PreviewArgs) -> Result<ExitCode, Failure> {
     let place = Scratch::new(path)?;
     let writer = RunWriter::open(&place.0, workshop.manifest.clone())?;
     let watcher = Watcher::new(console::Term::stderr().is_term());
-    let summary = generate::drive(&workshop, &seating, writer, &watcher, &stop)?;
+    let summary = generate::drive(&workshop, &seating, writer, &watcher, &stop, None)?;
     for problem in watcher.finish() {
         eprintln!("note: {problem}");
     }

@@ -21,8 +21,8 @@ use crate::engine::{ChatModel, Message};
 use crate::model::template::Thought;
 use crate::pipeline::{Asked, Members, Seen, Sides, Subject, SupportSettings, seen, seen_in_group};
 use crate::record::{Conversation, Dialogue, GroupChat, ModelRole, Page, Rejected, Verdict};
-use crate::rng::Stream;
 use crate::run::{AttemptEnd, Replay, RunDir, SlotState, conversation_id};
+use crate::settings::Stage;
 
 pub fn run(args: &ShowArgs) -> Result<ExitCode, Failure> {
     let dir = RunDir::open(&args.run)?;
@@ -385,7 +385,13 @@ impl Prompter {
                 let (spec, cast) = (&self.workshop.spec, &self.workshop.cast);
                 let settings = group_settings(spec, cast);
                 let members = Members::render(cast, &settings, &chat.experience)?;
-                seen_in_group(chat, &members, cast, &settings, Stream::root(spec.seed))?
+                seen_in_group(
+                    chat,
+                    &members,
+                    cast,
+                    &settings,
+                    spec.draws(Stage::Conversations),
+                )?
             }
         };
         seen.into_iter()
@@ -416,7 +422,7 @@ impl Prompter {
             case: &conversation.case,
         };
         let sides = Sides::render(&self.workshop.cast, &self.settings, subject)?;
-        let root = Stream::root(self.workshop.spec.seed);
+        let root = self.workshop.spec.draws(Stage::Conversations);
         Ok(seen(conversation, &sides, &self.settings, root))
     }
 

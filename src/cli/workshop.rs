@@ -74,12 +74,19 @@ pub struct Workshop {
     pub models: Models,
     pub cast: Cast,
     pub manifest: Manifest,
+    inputs: Inputs,
 }
 
 impl Workshop {
     /// Reads everything; models are not loaded yet. Pages and questions first: they fail fast.
     pub fn open(spec: RunSpec) -> Result<Self, Failure> {
         Self::open_with(spec, read_models)
+    }
+
+    /// The same for a run whose stages were made anew so often.
+    pub fn redone(&mut self, redo: BTreeMap<Stage, u32>) {
+        self.spec.redo = redo;
+        self.manifest = Manifest::new(&self.spec, self.inputs.clone());
     }
 
     /// The same with models that come from elsewhere.
@@ -223,7 +230,7 @@ impl Workshop {
                 .unwrap_or_default(),
             prompts: stages,
         };
-        let manifest = Manifest::new(&spec, inputs);
+        let manifest = Manifest::new(&spec, inputs.clone());
         let pages = pages
             .into_iter()
             .map(|page| (page.id.clone(), Arc::new(page)))
@@ -237,6 +244,7 @@ impl Workshop {
             models,
             cast,
             manifest,
+            inputs,
         })
     }
 

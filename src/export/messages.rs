@@ -1,13 +1,6 @@
-use std::error::Error;
-use std::io::{self, Write};
-use std::path::Path;
-
 use serde::Serialize;
 
-use super::ExportError;
-use super::GroupRow;
-use crate::fsio;
-use crate::record::{Conversation, Dialogue, EndReason, Outcome, Provenance, Role, Style, Tone};
+use crate::record::{Conversation, EndReason, Outcome, Provenance, Role, Style, Tone};
 
 /// A row of the `messages` format. Field order is column order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -70,73 +63,17 @@ impl<'a> MessageRow<'a> {
     }
 }
 
-/// Writes conversations as JSON lines, in the order they come; returns how many. `path` is for messages.
-///
-/// # Errors
-/// The first error of `conversations`, or that `out` cannot be written.
-pub fn to_writer<E: Error + 'static>(
-    conversations: impl IntoIterator<Item = Result<Dialogue, E>>,
-    provenance: &Provenance,
-    path: &Path,
-    out: &mut impl Write,
-) -> Result<u64, ExportError<E>> {
-    let failed = |source| ExportError::Write {
-        path: path.to_owned(),
-        source,
-    };
-    let mut rows = 0;
-    for conversation in conversations {
-        let conversation = conversation.map_err(ExportError::Records)?;
-        let written = match &conversation {
-            Dialogue::Support(conversation) => {
-                serde_json::to_writer(&mut *out, &MessageRow::new(conversation, provenance))
-            }
-            Dialogue::Group(chat) => {
-                serde_json::to_writer(&mut *out, &GroupRow::new(chat, provenance))
-            }
-        };
-        written.map_err(|error| failed(error.into()))?;
-        out.write_all(b"\n").map_err(failed)?;
-        rows += 1;
-    }
-    Ok(rows)
-}
-
-/// Like [`to_writer`], into a file that is there whole or not at all.
-///
-/// # Errors
-/// As [`to_writer`]; the old file, if any, is still there then.
-pub fn to_file<E: Error + 'static>(
-    conversations: impl IntoIterator<Item = Result<Dialogue, E>>,
-    provenance: &Provenance,
-    path: &Path,
-) -> Result<u64, ExportError<E>> {
-    let mut result = Ok(0);
-    let written = fsio::write_atomically_with(path, |file| {
-        result = to_writer(conversations, provenance, path, file);
-        // The reason stays in `result`; the writer only needs to know that there is one.
-        if result.is_ok() {
-            Ok(())
-        } else {
-            Err(io::Error::other("not exported"))
-        }
-    });
-    let rows = result?;
-    written.map_err(|source| ExportError::Write {
-        path: path.to_owned(),
-        source,
-    })?;
-    Ok(rows)
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use std::collections::BTreeMap;
+    use std::io;
+    use std::path::Path;
 
-    use crate::record::{Case, Cell, ModelMark, ModelRole, Turn, Verdict};
+    use crate::export::{ExportError, Shape, to_file, to_writer};
+    use crate::record::{Case, Cell, Dialogue, ModelMark, ModelRole, Turn, Verdict};
 
-    fn conversation() -> Conversation {
+    pub fn conversation() -> Conversation {
         let turn = |speaker, text: &str| Turn {
             speaker,
             text: text.into(),
@@ -176,7 +113,7 @@ mod tests {
         }
     }
 
-    fn provenance() -> Provenance {
+    pub fn provenance() -> Provenance {
         Provenance {
             program: "colloquy 0.1.0".into(),
             recipe: "support".into(),
@@ -216,8 +153,9 @@ mod tests {
     #[test]
     fn a_row_is_exactly_this() {
         let mut bytes = Vec::new();
-        let rows = to_writer::<io::Error>(
+        let rows = to_writer::<_, io::Error>(
             [Ok(Dialogue::Support(conversation()))],
+            &Shape::default(),
             &provenance(),
             Path::new("x"),
             &mut bytes,
@@ -241,8 +179,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("messages.jsonl");
         assert_eq!(
-            to_file::<io::Error>(
+            to_file::<_, io::Error>(
                 [Ok(Dialogue::Support(conversation()))],
+                &Shape::default(),
                 &provenance(),
                 &path
             )
@@ -255,14 +194,16 @@ mod tests {
                 Ok(Dialogue::Support(conversation())),
                 Err(io::Error::other("gone")),
             ],
+            &Shape::default(),
             &provenance(),
             &path,
         )
         .unwrap_err();
         assert!(matches!(&failed, ExportError::Records(error) if error.to_string() == "gone"));
         assert_eq!(std::fs::read(&path).unwrap(), before);
-        let failed = to_file::<io::Error>(
+        let failed = to_file::<_, io::Error>(
             [Ok(Dialogue::Support(conversation()))],
+            &Shape::default(),
             &provenance(),
             &dir.path().join("no/such.jsonl"),
         )

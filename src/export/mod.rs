@@ -2,29 +2,82 @@
 
 use std::path::PathBuf;
 
+mod asynth;
+mod convogen;
 mod group;
+mod item;
+mod lines;
 mod messages;
 
-pub use group::GroupRow;
-pub use messages::{Message, MessageRow, to_file, to_writer};
+pub use asynth::{AsynthMessage, AsynthRow, AsynthRules, Roles, StopWord};
+pub use convogen::{ConvogenRow, OPENING_SPEAKER, SituationConfig, Utterance};
+pub use group::{GroupMessage, GroupRow, Perspective};
+pub use item::{EmptyPlace, Item};
+pub use lines::{to_file, to_writer};
+pub use messages::{Message, MessageRow};
 
-/// A format to export to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+use crate::record::Kind;
+
+/// A format to export to. All are JSON lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
-    /// JSON lines with a list of `{role, content}` and flat columns.
+    /// A list of `{role, content}` and flat columns.
+    #[default]
     Messages,
+    /// Support conversations as asynth wrote them.
+    Asynth,
+    /// Group chats as `ConvoGen` wrote them.
+    Convogen,
+    /// Experiences as recipes read them.
+    Experiences,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: &[Self] = &[Self::Messages];
+    pub const ALL: &[Self] = &[
+        Self::Messages,
+        Self::Asynth,
+        Self::Convogen,
+        Self::Experiences,
+    ];
 
     /// The name on the command line.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Messages => "messages",
+            Self::Asynth => "asynth",
+            Self::Convogen => "convogen",
+            Self::Experiences => "experiences",
         }
+    }
+
+    /// The kind of conversations it is for; `None` where it takes every kind.
+    #[must_use]
+    pub fn kind(self) -> Option<Kind> {
+        match self {
+            Self::Messages => None,
+            Self::Asynth => Some(Kind::Support),
+            Self::Convogen | Self::Experiences => Some(Kind::Group),
+        }
+    }
+}
+
+/// A format, and what was asked of it. A record that a format has no rows for leaves none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shape {
+    Messages(Perspective),
+    Asynth(AsynthRules),
+    Convogen {
+        /// Whether the chat begins with what its people were told.
+        opening: bool,
+    },
+    Experiences,
+}
+
+impl Default for Shape {
+    fn default() -> Self {
+        Self::Messages(Perspective::Busiest)
     }
 }
 

@@ -117,13 +117,27 @@ pub enum End {
     Complete,
     /// Every place within the limit is.
     Limit,
+    /// The time was over before that; what was unfinished goes on next time.
+    Time,
     /// Someone wished to stop; what was unfinished goes on next time.
     Interrupted,
 }
 
+impl End {
+    /// What a wish to stop leads to.
+    fn wished(cancel: &Cancel) -> Self {
+        if cancel.is_time() {
+            Self::Time
+        } else {
+            Self::Interrupted
+        }
+    }
+}
+
 /// Carries a run out: takes the unfinished places in plan order, up to `concurrency` at once, makes each until it is kept
 /// or out of attempts, and writes everything down. What is made does not depend on `concurrency`, nor on where an earlier
-/// session stopped. On `cancel`, live conversations are abandoned where they wait; their calls are not lost.
+/// session stopped. On `cancel`, live conversations are abandoned where they wait; their calls are not lost. Once it is
+/// closing they are finished, and no other is begun.
 ///
 /// `maker` is given the memory of the run's calls. Runs on the current thread; call it from a current-thread runtime.
 ///
@@ -181,30 +195,32 @@ pub async fn carry_out<M: Maker + 'static>(
             let plan = plan.clone().take_while(|slot| slot.index < places);
             let open = plan.filter(|slot| !state(slot.index).is_finished());
             if !shared.begin_in_turn(open, concurrency, cancel).await? {
-                return Ok(End::Interrupted);
+                return Ok(End::wished(cancel));
             }
         }
+        let mut next = || {
+            plan.by_ref()
+                .take_while(|slot| slot.index < places)
+                .find_map(|slot| match state(slot.index) {
+                    SlotState::Open { attempt } => Some((slot, attempt)),
+                    _ => None,
+                })
+        };
         let mut live: JoinSet<Result<SlotEnd, RunError>> = JoinSet::new();
         let result = loop {
-            while live.len() < concurrency.max(1) && !cancel.is_cancelled() {
-                let open = plan
-                    .by_ref()
-                    .take_while(|slot| slot.index < places)
-                    .find_map(|slot| match state(slot.index) {
-                        SlotState::Open { attempt } => Some((slot, attempt)),
-                        _ => None,
-                    });
-                let Some((slot, attempt)) = open else { break };
+            while live.len() < concurrency.max(1) && !cancel.is_closing() {
+                let Some((slot, attempt)) = next() else { break };
                 let shared = Rc::clone(&shared);
                 live.spawn_local(async move { shared.finish(&slot, attempt).await });
             }
             if cancel.is_cancelled() {
-                break Ok(End::Interrupted);
+                break Ok(End::wished(cancel));
             }
             tokio::select! {
                 biased;
-                () = cancel.cancelled() => break Ok(End::Interrupted),
+                () = cancel.cancelled() => break Ok(End::wished(cancel)),
                 joined = live.join_next() => match joined {
+                    None if cancel.is_closing() && next().is_some() => break Ok(End::Time),
                     None => break Ok(if places < spec.count { End::Limit } else { End::Complete }),
                     Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
                     Some(Ok(Err(error))) => break Err(error),
@@ -293,7 +309,7 @@ impl<M: Maker> Shared<M> {
     }
 
     /// Makes the queries that open places need, all of them, then gets ready for conversations. Says whether it came to the
-    /// end.
+    /// end: no conversation is alive yet that would be finished when the time is over.
     async fn begin_in_turn(
         self: &Rc<Self>,
         open: impl Iterator<Item = Slot>,
@@ -331,7 +347,7 @@ impl<M: Maker> Shared<M> {
             }
             tokio::select! {
                 biased;
-                () = cancel.cancelled() => {
+                () = cancel.closing() => {
                     live.shutdown().await;
                     return Ok(false);
                 }
@@ -354,7 +370,7 @@ impl<M: Maker> Shared<M> {
             };
             tokio::select! {
                 biased;
-                () = cancel.cancelled() => return Ok(false),
+                () = cancel.closing() => return Ok(false),
                 made = all => made?,
             }
         }

@@ -78,29 +78,83 @@ pub fn no_events() -> EventSink {
 
 /// A wish to stop, shared by whoever may utter it and whoever must hear it.
 #[derive(Clone, Debug)]
-pub struct Cancel(Arc<watch::Sender<bool>>);
+pub struct Cancel(Arc<watch::Sender<Wish>>);
+
+/// What is wished; what comes later outweighs what comes before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Wish {
+    GoOn,
+    /// The time is over: nothing new.
+    Close,
+    /// It has been over for long: nothing more.
+    Leave,
+    Stop,
+}
 
 impl Default for Cancel {
     fn default() -> Self {
-        Self(Arc::new(watch::Sender::new(false)))
+        Self(Arc::new(watch::Sender::new(Wish::GoOn)))
     }
 }
 
 impl Cancel {
     /// Utters it.
     pub fn cancel(&self) {
-        self.0.send_replace(true);
+        self.wish(Wish::Stop);
     }
 
-    /// Whether it was uttered.
+    /// The time is over: what is alive is finished, and nothing new begun.
+    pub fn close(&self) {
+        self.wish(Wish::Close);
+    }
+
+    /// The time has been over for long: what is alive is abandoned, as on [`cancel`](Self::cancel).
+    pub fn leave(&self) {
+        self.wish(Wish::Leave);
+    }
+
+    /// Whether what is alive is to be abandoned.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
+        self.held() >= Wish::Leave
+    }
+
+    /// Whether nothing new is to be begun.
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        self.held() >= Wish::Close
+    }
+
+    /// Whether the time was over, and nobody wished to stop.
+    #[must_use]
+    pub fn is_time(&self) -> bool {
+        (Wish::Close..=Wish::Leave).contains(&self.held())
+    }
+
+    /// Waits until what is alive is to be abandoned.
+    pub async fn cancelled(&self) {
+        self.heard(Wish::Leave).await;
+    }
+
+    /// Waits until nothing new is to be begun.
+    pub async fn closing(&self) {
+        self.heard(Wish::Close).await;
+    }
+
+    fn wish(&self, wish: Wish) {
+        self.0.send_if_modified(|held| {
+            let more = wish > *held;
+            *held = wish.max(*held);
+            more
+        });
+    }
+
+    fn held(&self) -> Wish {
         *self.0.borrow()
     }
 
-    /// Waits until it is uttered.
-    pub async fn cancelled(&self) {
+    async fn heard(&self, wish: Wish) {
         // The sender lives as long as `self`, so waiting cannot fail.
-        let _ = self.0.subscribe().wait_for(|cancelled| *cancelled).await;
+        let _ = self.0.subscribe().wait_for(|held| *held >= wish).await;
     }
 }

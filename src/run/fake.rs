@@ -80,6 +80,8 @@ pub(super) struct Fake {
     pub(super) restless: u64,
     /// Utters the wish to stop at this many model calls.
     pub(super) stop_after: Option<u64>,
+    /// Says at this many that the time has been over for long.
+    pub(super) leave_after: Option<u64>,
     /// The engine is gone after this many.
     pub(super) die_after: Option<u64>,
     pub(super) calls: Rc<Cell<u64>>,
@@ -147,6 +149,10 @@ impl Fake {
         calls.record(key, &CallOutcome::Reply(reply.clone()))?;
         if self.stop_after == Some(self.calls.get()) {
             self.cancel.cancel();
+            tokio::task::yield_now().await;
+        }
+        if self.leave_after == Some(self.calls.get()) {
+            self.cancel.leave();
             tokio::task::yield_now().await;
         }
         Ok(reply)
@@ -379,6 +385,7 @@ pub(super) fn exported(dir: &RunDir) -> String {
     let mut bytes = Vec::new();
     export::to_writer(
         dir.kept(&replay).unwrap(),
+        &export::Shape::default(),
         &dir.provenance(),
         Path::new("memory"),
         &mut bytes,

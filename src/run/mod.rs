@@ -13,6 +13,7 @@ mod group_plan;
 mod journal;
 mod lock;
 mod manifest;
+mod neighbours;
 mod plan;
 mod quota;
 mod replay;
@@ -31,6 +32,8 @@ mod phase_tests;
 mod plan_tests;
 #[cfg(test)]
 mod run_tests;
+#[cfg(test)]
+mod time_tests;
 
 pub use coordinator::{About, End, MakeError, Maker, SharedCallLog, Summary, carry_out};
 pub use entry::{Entry, Failed, JOURNAL_VERSION, PageQueries};
@@ -39,10 +42,11 @@ pub use group_plan::{GroupPlace, GroupPlan};
 pub use journal::{Journal, JournalError, Sink, read_entry, read_journal};
 pub use lock::{Holder, RunLock};
 pub use manifest::{Inputs, Manifest, PROGRAM, PageMark, RULES_VERSION, RUN_FORMAT, StageMark};
+pub use neighbours::nearest_run;
 pub use plan::{PLAN_VERSION, Plan, Slot, Task, query_of};
 pub use replay::{
     Attempt, AttemptEnd, NO_EXPERIENCE, NO_QUERIES, Replay, SlotHistory, SlotState, conversation_id,
 };
 pub use status::{RunState, Shortfall, Status};
-pub use store::{RunDir, RunError, RunWriter, nearest_run};
+pub use store::{RunDir, RunError, RunWriter, set_aside};
 pub use support_plan::SupportPlace;

@@ -15,7 +15,7 @@ pub struct Replay {
     /// By page.
     pub queries: BTreeMap<String, PageQueries>,
     /// Rounds of experiences, by number.
-    rounds: BTreeMap<u64, RoundResult>,
+    pub(super) rounds: BTreeMap<u64, RoundResult>,
     /// By place in the plan.
     pub slots: BTreeMap<u64, SlotHistory>,
     /// Calls of conversations and pages that are not finished, by key.

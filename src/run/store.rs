@@ -4,10 +4,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::entry::{Entry, EntryRef, JOURNAL_VERSION, PageQueries};
+use super::entry::{Entry, EntryRef, JOURNAL_VERSION};
 use super::journal::{Journal, JournalError, read_entry, read_journal};
 use super::lock::{Holder, LockError, RunLock};
-use super::manifest::{Manifest, PROGRAM, RUN_FILE, RUN_FORMAT, manifests_in};
+use super::manifest::{Manifest, PROGRAM, RUN_FILE, RUN_FORMAT};
+use super::neighbours::Neighbours;
 use super::replay::{Replay, SlotState, as_dialogue};
 use crate::fsio;
 use crate::pipeline::CallOutcome;
@@ -111,8 +112,8 @@ fn io_hint(error: &io::Error) -> &'static str {
 /// A run's folder, as readers see it: they need no lock and may look while it is written.
 #[derive(Clone, Debug)]
 pub struct RunDir {
-    path: PathBuf,
-    manifest: Manifest,
+    pub(super) path: PathBuf,
+    pub(super) manifest: Manifest,
 }
 
 impl RunDir {
@@ -273,8 +274,8 @@ pub struct RunWriter {
 
 impl RunWriter {
     /// Opens the run that a manifest describes, making its folder in `runs` when it is new. The same recipe finds the same
-    /// folder; there, only `count` and the operational keys are brought up to date. A new run takes over the queries of a
-    /// neighbour whose queries depend on the same things.
+    /// folder; there, only `count` and the operational keys are brought up to date. A new run takes over the queries
+    /// and the rounds of experiences of neighbours whose own depend on the same things.
     ///
     /// # Errors
     /// When another process is writing it, or it cannot be read or written.
@@ -294,14 +295,7 @@ impl RunWriter {
         let journal_folder = path.join("journal");
         fs::create_dir_all(&journal_folder)
             .map_err(|source| RunError::io("create", &journal_folder, source))?;
-        let lock_path = path.join(LOCK_FILE);
-        let lock = RunLock::take(&lock_path).map_err(|error| match error {
-            LockError::Held(process) => RunError::Locked {
-                path: path.to_owned(),
-                process,
-            },
-            LockError::Io(source) => RunError::io("lock", &lock_path, source),
-        })?;
+        let lock = lock(path)?;
         let file = path.join(RUN_FILE);
         for written_here in [&file, &path.join(EXPORT_FILE)] {
             fsio::remove_leftovers(written_here);
@@ -331,9 +325,14 @@ impl RunWriter {
                 program: PROGRAM,
                 run,
             })?;
-            for queries in queries_of_neighbours(runs, &dir) {
+            let found = Neighbours::look(runs, &dir);
+            for queries in found.queries {
                 journal.append(EntryRef::Queries(&queries))?;
                 replay.queries.insert(queries.page.clone(), queries);
+            }
+            for round in found.rounds {
+                journal.append(EntryRef::Round(&round))?;
+                replay.rounds.insert(round.round, round);
             }
             journal.flush()?;
             for folder in [&journal_folder, &dir.path, runs] {
@@ -358,6 +357,42 @@ impl RunWriter {
     }
 }
 
+fn lock(path: &Path) -> Result<RunLock, RunError> {
+    let file = path.join(LOCK_FILE);
+    RunLock::take(&file).map_err(|error| match error {
+        LockError::Held(process) => RunError::Locked {
+            path: path.to_owned(),
+            process,
+        },
+        LockError::Io(source) => RunError::io("lock", &file, source),
+    })
+}
+
+/// Gives a run's folder another name beside its own, the first of `<name>.old-1`, `<name>.old-2` … that is free, and says
+/// which. A run like it can then be made in its place; the old one can still be read and gone on with.
+///
+/// # Errors
+/// When another process is writing it, or it cannot be renamed.
+pub fn set_aside(path: &Path) -> Result<PathBuf, RunError> {
+    let _held = lock(path)?;
+    let named = |n: u64| {
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(format!(".old-{n}"));
+        path.with_file_name(name)
+    };
+    let mut aside = named(1);
+    let mut n = 1;
+    while aside.exists() {
+        n += 1;
+        aside = named(n);
+    }
+    fs::rename(path, &aside).map_err(|source| RunError::io("rename", path, source))?;
+    if let Some(runs) = path.parent() {
+        fsio::sync_folder(runs);
+    }
+    Ok(aside)
+}
+
 fn brought_up_to_date(old: Manifest, new: Manifest, path: &Path) -> Result<Manifest, RunError> {
     let changed = old.changed_keys(&new);
     if changed.is_empty() {
@@ -372,38 +407,4 @@ fn brought_up_to_date(old: Manifest, new: Manifest, path: &Path) -> Result<Manif
             changed,
         })
     }
-}
-
-/// Complete pages of queries of other runs in the same folder whose queries are the same by fingerprint.
-fn queries_of_neighbours(runs: &Path, dir: &RunDir) -> Vec<PageQueries> {
-    let wanted = dir.manifest.fingerprint(Stage::Queries);
-    let mut found = std::collections::BTreeMap::new();
-    for (path, manifest) in manifests_in(runs) {
-        if path == dir.path || manifest.fingerprint(Stage::Queries) != wanted {
-            continue;
-        }
-        let neighbour = RunDir { path, manifest };
-        // A neighbour that cannot be read has nothing to give; that is no fault of this run.
-        let _ = read_journal(&neighbour.journal_path(), |_, entry| {
-            if let Entry::Queries(queries) = entry
-                && queries.problem.is_none()
-            {
-                found.entry(queries.page.clone()).or_insert(queries);
-            }
-        });
-    }
-    found.into_values().collect()
-}
-
-/// The run of the same name in `runs` that is most like a manifest without being it, and what has changed since: for
-/// telling a user why a recipe makes a new run.
-#[must_use]
-pub fn nearest_run(runs: &Path, manifest: &Manifest) -> Option<(PathBuf, Vec<String>)> {
-    let others = manifests_in(runs)
-        .into_iter()
-        .filter(|(_, other)| other.name == manifest.name);
-    let changes = others
-        .map(|(path, other)| (path, other.changed_keys(manifest)))
-        .filter(|(_, changed)| !changed.is_empty());
-    changes.min_by_key(|(_, changed)| changed.len())
 }

@@ -149,6 +149,7 @@ pub fn resolve(
             )?,
         },
         limit: overrides.limit,
+        redo: BTreeMap::new(),
         out: overrides
             .out
             .clone()

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -7,6 +8,7 @@ use serde_json::Value;
 use super::keys::{Keys, Stage, known_keys};
 use super::{ExperienceRules, GroupRules, ModelRules, Part, PersonaRules, Shares, TemplateKwargs};
 use crate::record::{self, Outcome, Style, Tone};
+use crate::rng::Stream;
 
 /// Everything a run needs to be told, decided. Its fields are the recipe's keys.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,7 +50,13 @@ pub struct RunSpec {
     pub limit: Option<u64>,
     /// The folder that holds run folders.
     pub out: PathBuf,
+    /// How often a stage's records were made anew, on request; each time with draws of its own.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub redo: BTreeMap<Stage, u32>,
 }
+
+/// The key that says how often a stage was made anew.
+const REDO: &str = "redo";
 
 /// What happens to a model's weights when they are loaded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -397,6 +405,10 @@ impl RunSpec {
     #[must_use]
     pub fn content_keys(&self, stage: Stage) -> Keys {
         let mut keys = self.keys(|part| part.shapes(stage) && part.is_in(self));
+        let redo = self.redo_of(stage);
+        if redo > 0 {
+            keys.insert(REDO.into(), redo.into());
+        }
         for role in self.roles_of(stage) {
             // What is left at its default is no key: the run is the one that it was before there were these.
             let thinking = self.thinking_of(role);
@@ -418,6 +430,20 @@ impl RunSpec {
     #[must_use]
     pub fn operational_keys(&self) -> Keys {
         self.keys(|part| part == Part::Operational)
+    }
+
+    fn redo_of(&self, stage: Stage) -> u32 {
+        self.redo.get(&stage).copied().unwrap_or(0)
+    }
+
+    /// Where a stage's records have their draws from. The plan is not drawn anew when a stage is.
+    #[must_use]
+    pub fn draws(&self, stage: Stage) -> Stream {
+        let root = Stream::root(self.seed);
+        match self.redo_of(stage) {
+            0 => root,
+            n => root.child(REDO).at(n.into()),
+        }
     }
 
     fn keys(&self, wanted: impl Fn(Part) -> bool) -> Keys {

@@ -33,7 +33,7 @@ pub fn closing(workshop: &Workshop, session: &Session) -> Result<String, Failure
         dir, status, end, ..
     } = *session;
     let mut text = String::new();
-    let done = end != End::Interrupted;
+    let done = matches!(end, End::Complete | End::Limit);
     let mark = Style::new()
         .fg(if done {
             console::Color::Green
@@ -221,8 +221,9 @@ mod tests {
             time(End::Limit, true, 1.0, 3),
             "nothing to do within --limit 3"
         );
-        for end in [End::Complete, End::Limit, End::Interrupted] {
-            assert!(time(end, end == End::Interrupted, 1.0, 3).starts_with("in "));
+        for end in [End::Complete, End::Limit, End::Time, End::Interrupted] {
+            let nothing_new = matches!(end, End::Time | End::Interrupted);
+            assert!(time(end, nothing_new, 1.0, 3).starts_with("in "));
         }
     }
 }

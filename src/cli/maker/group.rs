@@ -13,9 +13,8 @@ use crate::pipeline::{
     Wanted, chat, generate_experiences,
 };
 use crate::record::{Dialogue, Experience, ModelRole};
-use crate::rng::Stream;
 use crate::run::{GroupPlace, GroupPlan, MakeError, Slot};
-use crate::settings::{RunSpec, SpeakerMethod};
+use crate::settings::{RunSpec, SpeakerMethod, Stage};
 
 /// Makes experiences and group chats for a run.
 pub struct GroupMaker {
@@ -30,7 +29,6 @@ pub struct GroupMaker {
 impl GroupMaker {
     pub fn new(workshop: &Workshop, inputs: &GroupInputs, caller: &Caller) -> Self {
         let (spec, cast) = (&workshop.spec, &workshop.cast);
-        let root = Stream::root(spec.seed);
         let hub = Hub::new(inputs.seeds.clone(), hub_rules(spec));
         Self {
             given: inputs.given.clone(),
@@ -38,13 +36,13 @@ impl GroupMaker {
             experiences: ExperienceContext {
                 caller: caller.clone(),
                 settings: Arc::new(experience_settings(spec, cast)),
-                root,
+                root: spec.draws(Stage::Experiences),
                 people: inputs.people.clone(),
             },
             group: GroupContext {
                 caller: caller.clone(),
                 settings: Arc::new(group_settings(spec, cast)),
-                root,
+                root: spec.draws(Stage::Conversations),
             },
             places: RefCell::new((GroupPlan::new(spec), Vec::new())),
         }
