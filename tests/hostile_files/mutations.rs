@@ -248,6 +248,11 @@ fn tokenizers() {
             }
             let _ = (tokenizer.encode_plain(text), tokenizer.encode_inner(text));
         }
+        // Ids that stand for nothing among them.
+        let every: Vec<u32> = (0..64)
+            .filter(|id| (*id as usize) < tokenizer.size())
+            .collect();
+        let _ = tokenizer.reply_text(&[], &every);
         true
     });
 }

@@ -380,8 +380,9 @@ impl Tokenizer {
             text: format!("{ids:?}"),
             reason: error.to_string(),
         };
-        if ids.is_empty() {
-            // One of the library's decoders counts back from the last token.
+        // One of the library's decoders counts back from the last token, and ids may stand for none.
+        let stands = |id: &TokenId| self.main.id_to_token(*id).is_some();
+        if !ids.iter().any(stands) {
             return Ok(String::new());
         }
         self.main.decode(ids, false).map_err(unreadable)
