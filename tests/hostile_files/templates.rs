@@ -20,6 +20,8 @@ fn templates_that_never_end() {
         "{% include 'chat' %}",
         "{% extends 'chat' %}",
         "{% import 'chat' as c %}{{ c }}",
+        "{% import i and j as c | sum %}",
+        "{% from 'chat' import c %}",
         "{% set ns = namespace(a=[1], b=[1]) %}{% for i in range(60) %}{% set ns.a = [ns.a, ns.a] %}{% set ns.b = [ns.b, ns.b] %}{% endfor %}{% if ns.a == ns.b %}x{% endif %}",
     ] {
         template(source).refused(&["chat template"]);

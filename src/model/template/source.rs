@@ -18,6 +18,9 @@ const MOST_BRANCHES: usize = 400;
 /// Longest source that is read, in bytes; published templates have up to some 20,000.
 const LONGEST_BYTES: usize = 128 << 10;
 
+/// Tags that read other templates.
+const OTHER_FILES: &[&str] = &["import", "from", "include", "extends"];
+
 /// The same template in minijinja's terms.
 ///
 /// # Errors
@@ -56,6 +59,13 @@ pub(super) fn translate(source: &str) -> Result<String, String> {
                 }
                 let mut tag = Tag::new(&tokens);
                 let statement = open.starts_with("{%");
+                let first = tokens.first().map(|token| token.text.as_str());
+                if let Some(word) = first.filter(|word| statement && OTHER_FILES.contains(word)) {
+                    // The reference has no other templates either.
+                    return Err(format!(
+                        "line {line}: `{word}` asks for another template, and a chat template has none beside it"
+                    ));
+                }
                 let written = if statement {
                     tag.statement()
                 } else {
