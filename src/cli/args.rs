@@ -69,7 +69,7 @@ pub struct RecipeArgs {
     /// A recipe file, a folder with a recipe.toml, or the name of a recipe that comes with the program [default: support]
     pub recipe: Option<String>,
     /// Chat model: a folder, org/name from the Hugging Face cache, or demo; ROLE=REF for one role alone (queries, customer,
-    /// agent, status), may be given several times
+    /// agent, status, experiences, member, manager), may be given several times
     #[arg(long, value_name = "[ROLE=]REF")]
     pub model: Vec<String>,
     /// Seed of every draw
