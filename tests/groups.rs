@@ -378,7 +378,9 @@ fn every_shipped_recipe_is_in_order() {
             found["notes"]
         );
         let folder = format!("of-{name}");
-        place.ok(&["init", &folder, "--recipe", name]);
+        let told = place.ok(&["init", &folder, "--recipe", name]).out;
+        let pages = place.path(&folder).join("pages").is_dir();
+        assert_eq!(told.contains("help pages"), pages, "{told}");
         place.ok(&["validate", &folder, "--model", "scripted"]);
     }
 }

@@ -53,7 +53,7 @@ pub fn run(args: &InitArgs) -> Result<ExitCode, Failure> {
     } else {
         make(dir, &files)?;
     }
-    super::print(&next_steps(dir))?;
+    super::print(&next_steps(dir, &files))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -183,15 +183,29 @@ fn write_all(stage: &Path, files: &[(PathBuf, String)]) -> io::Result<()> {
     Ok(())
 }
 
-fn next_steps(dir: &Path) -> String {
+fn next_steps(dir: &Path, files: &[(PathBuf, String)]) -> String {
     let dir = dir.display();
+    let pages = files.iter().any(|(path, _)| path.starts_with("pages"));
+    let people = files
+        .iter()
+        .any(|(path, _)| path == Path::new("personas.jsonl"));
+    let mut made = "recipe.toml, prompts".to_owned();
+    made.push_str(if pages { ", two sample pages" } else { "" });
+    made.push_str(if people { ", examples, personas" } else { "" });
+    let own_pages = if pages {
+        format!(
+            "  put your help pages into {dir}/pages (*.md, *.txt or <Title>/t.txt) and take the samples out\n"
+        )
+    } else {
+        String::new()
+    };
+    let without = if people { "scripted" } else { "demo" };
     format!(
-        "made {dir}: recipe.toml, prompts, two sample pages
+        "made {dir}: {made}
 next:
-  put your help pages into {dir}/pages (*.md, *.txt or <Title>/t.txt) and take the samples out
-  name a chat model in {dir}/recipe.toml: model = \"org/name\" or a folder
+{own_pages}  name a chat model in {dir}/recipe.toml: model = \"org/name\" or a folder
   colloquy validate {dir}
-  colloquy preview {dir} -n 5        (--model demo to try it without a model)
+  colloquy preview {dir} -n 5        (--model {without} to try it without a model)
   colloquy generate {dir}
 "
     )
