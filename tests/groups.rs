@@ -255,6 +255,30 @@ fn the_hub_turns_down_what_it_has_and_a_place_without_an_experience_is_named() {
     assert_eq!(status["kept"].as_u64().unwrap() + empty, 8, "{status}");
 }
 
+/// A call that fails costs its places one try, never the run.
+#[test]
+fn calls_that_fail_do_not_end_the_run() {
+    let place = Place::new();
+    place.write("g.toml", RECIPE);
+    let ended = place.ok(&[
+        "generate",
+        "g.toml",
+        "--json",
+        "--set",
+        "model=scripted:error=0.05",
+        "--set",
+        "experiences.per_call=1",
+        "--set",
+        "max_attempts=8",
+    ]);
+    let status = ended.json()["status"].clone();
+    assert_eq!(status["open"], 0, "{status}");
+    assert!(status["kept"].as_u64().unwrap() >= 6, "{status}");
+    let run = place.only_run("runs");
+    let journal = place.read(&format!("{run}/journal/stream-0.jsonl"));
+    assert!(journal.contains("planted by the `error` dial"));
+}
+
 #[test]
 fn people_are_drawn_from_a_list() {
     let place = Place::new();

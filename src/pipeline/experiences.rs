@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::hub::{Candidate, Hub};
 use super::{Caller, PipelineError};
-use crate::engine::{Ask, ChatRole, Finish, Grammar, Sampling, View};
+use crate::engine::{Ask, ChatError, ChatRole, Finish, Grammar, Sampling, View};
 use crate::json::spaced;
 use crate::prompt::{ExperiencesVars, PlanVar};
 use crate::record::{Experience, Individual, ModelRole};
@@ -137,7 +137,16 @@ pub async fn generate_experiences(
         if made.len() <= index {
             made.resize(index + 1, Vec::new());
         }
-        made[index] = candidates?;
+        made[index] = match candidates {
+            // The places are tried again in a later round; a stopped engine makes none.
+            Err(PipelineError::Chat { source, .. })
+                if !matches!(source, ChatError::Stopped(_) | ChatError::Pool { .. }) =>
+            {
+                let asked = wanted.chunks(per_call).nth(index).unwrap_or_default();
+                lost(asked, &source.to_string())
+            }
+            candidates => candidates?,
+        };
     }
     Ok(made.into_iter().flatten().collect())
 }
@@ -246,11 +255,10 @@ async fn ask(context: &ExperienceContext, part: Part) -> Result<Vec<Candidate>, 
             })?;
         return Ok(candidates(&part, list));
     }
-    let cut = |wanted: &Wanted| Candidate {
-        place: wanted.place,
-        made: Err("the reply was cut off by the token limit".into()),
-    };
-    Ok(part.wanted.iter().map(cut).collect())
+    Ok(lost(
+        &part.wanted,
+        "the reply was cut off by the token limit",
+    ))
 }
 
 fn candidates(part: &Part, list: List) -> Vec<Candidate> {
@@ -275,6 +283,15 @@ fn candidates(part: &Part, list: List) -> Vec<Candidate> {
                 }),
         })
         .collect()
+}
+
+/// Places for which nothing was made.
+fn lost(wanted: &[Wanted], why: &str) -> Vec<Candidate> {
+    let none = |one: &Wanted| Candidate {
+        place: one.place,
+        made: Err(why.to_owned()),
+    };
+    wanted.iter().map(none).collect()
 }
 
 fn tidy(text: impl AsRef<str>) -> String {
