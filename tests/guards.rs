@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use colloquy::dialogue::guards::{Candidate, check_for};
+use colloquy::dialogue::guards::{Candidate, Instructions, Utterance, check_for};
 use colloquy::record::{GuardHit, GuardKind, Role};
 
 /// A reply with what came before it, and whether its guard should turn it down.
@@ -43,8 +43,10 @@ fn instructions(speaker: Role) -> &'static str {
 }
 
 fn verdict(kind: GuardKind, planted: &Planted) -> Option<GuardHit> {
-    let own: Vec<&str> = planted.own.iter().map(String::as_str).collect();
-    let other: Vec<&str> = planted.other.iter().map(String::as_str).collect();
+    let read = |turns: &[String]| -> Vec<Utterance> {
+        turns.iter().map(|turn| Utterance::new(turn)).collect()
+    };
+    let (own, other) = (read(&planted.own), read(&planted.other));
     let (own_name, other_name) = if planted.speaker == Role::Agent {
         ("Robin", "Mia")
     } else {
@@ -54,11 +56,11 @@ fn verdict(kind: GuardKind, planted: &Planted) -> Option<GuardHit> {
         kind,
         &Candidate {
             speaker: Some(planted.speaker),
-            text: &planted.text,
+            text: &Utterance::new(&planted.text),
             truncated: planted.truncated,
-            own: &own,
-            other: &other,
-            instructions: instructions(planted.speaker),
+            own: &own.iter().collect::<Vec<_>>(),
+            other: &other.iter().collect::<Vec<_>>(),
+            instructions: &Instructions::new(instructions(planted.speaker)),
             own_name,
             other_names: &[other_name],
             max_words: planted.budget,

@@ -1,3 +1,4 @@
+use super::guards::Utterance;
 use crate::record::{Rejected, Role, Turn};
 
 /// What was said, in order, as nobody's view. It only ever grows.
@@ -5,32 +6,43 @@ use crate::record::{Rejected, Role, Turn};
 pub struct Log {
     turns: Vec<Turn>,
     /// Each turn as it was generated, before rule engines; repeats are found in these.
-    said: Vec<String>,
+    said: Vec<Utterance>,
+    /// Each turn as the other side saw it, where that is not as it was generated.
+    heard: Vec<Option<Utterance>>,
 }
 
 impl Log {
     /// Appends a turn that was said as generated.
-    pub fn say(&mut self, speaker: Role, text: String, tokens: Vec<u32>, rejected: Vec<Rejected>) {
-        self.said.push(text.clone());
+    pub fn say(
+        &mut self,
+        speaker: Role,
+        said: impl Into<Utterance>,
+        tokens: Vec<u32>,
+        rejected: Vec<Rejected>,
+    ) {
+        let said = said.into();
         self.turns.push(Turn {
             speaker,
-            text,
+            text: said.text().to_owned(),
             tokens,
             edits: 0,
             rejected,
         });
+        self.said.push(said);
+        self.heard.push(None);
     }
 
     /// Appends a turn whose text a rule engine changed from `said` in `edits` places; ids would no longer fit it.
     pub fn say_edited(
         &mut self,
         speaker: Role,
-        said: String,
+        said: impl Into<Utterance>,
         text: String,
         edits: u32,
         rejected: Vec<Rejected>,
     ) {
-        self.said.push(said);
+        self.said.push(said.into());
+        self.heard.push(Some(Utterance::new(&text)));
         self.turns.push(Turn {
             speaker,
             text,
@@ -60,10 +72,19 @@ impl Log {
 
     /// One side's turns as generated, oldest first.
     #[must_use]
-    pub fn said_by(&self, speaker: Role) -> Vec<&str> {
+    pub fn said_by(&self, speaker: Role) -> Vec<&Utterance> {
         let both = self.turns.iter().zip(&self.said);
         both.filter(|(turn, _)| turn.speaker == speaker)
-            .map(|(_, said)| said.as_str())
+            .map(|(_, said)| said)
+            .collect()
+    }
+
+    /// The other side's turns as one side saw them, oldest first.
+    #[must_use]
+    pub fn heard_by(&self, side: Role) -> Vec<&Utterance> {
+        let all = self.turns.iter().zip(self.said.iter().zip(&self.heard));
+        all.filter(|(turn, _)| turn.speaker != side)
+            .map(|(_, (said, heard))| heard.as_ref().unwrap_or(said))
             .collect()
     }
 

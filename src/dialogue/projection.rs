@@ -91,7 +91,7 @@ mod tests {
                 Role::Agent
             };
             if index == 2 {
-                log.say_edited(speaker, "turn 2".into(), "trun 2".into(), 1, Vec::new());
+                log.say_edited(speaker, "turn 2", "trun 2".into(), 1, Vec::new());
             } else {
                 log.say(
                     speaker,
@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn neighbours_of_one_side_become_one_message() {
         let mut log = log_of(2);
-        log.say(Role::Agent, "and another thing".into(), vec![9], Vec::new());
+        log.say(Role::Agent, "and another thing", vec![9], Vec::new());
         let view = project("s", Role::Agent, &log);
         let last = view.messages.last().unwrap();
         assert_eq!(

@@ -11,7 +11,7 @@ mod tests;
 
 pub use load::{PageFile, collect, load_folder};
 pub use parse::{Format, parse};
-pub use passages::{choose_passages, chunks};
+pub use passages::{Passages, choose_passages, chunks};
 pub use sentences::sentences;
 
 use std::path::PathBuf;

@@ -13,8 +13,53 @@ const STOP_WORDS: &[&str] = &[
     "will", "with", "would", "you", "your",
 ];
 
-/// Indices of the paragraphs an agent gets to see for a query, in page order: all of them when the page fits, else the
-/// best by BM25 that fit together; at least one, even if that alone is over the budget.
+/// A page's paragraphs, ready to be chosen from.
+#[derive(Clone, Debug)]
+pub struct Passages {
+    /// Tokens of each paragraph with the line end that follows it.
+    costs: Vec<usize>,
+    bm25: Bm25<String>,
+}
+
+impl Passages {
+    /// Reads a page; `count` counts tokens.
+    #[must_use]
+    pub fn of(page: &Page, count: impl Fn(&str) -> usize) -> Self {
+        let bags: Vec<BTreeMap<String, usize>> = page
+            .paragraphs
+            .iter()
+            .map(|p| bag(&format!("{} {}", p.heading, p.text)))
+            .collect();
+        Self {
+            costs: costs(page, count),
+            bm25: Bm25::of(&bags),
+        }
+    }
+
+    /// Indices of the paragraphs an agent gets to see for a query, in page order: all of them when the page fits, else the
+    /// best by BM25 that fit together; at least one, even if that alone is over the budget.
+    #[must_use]
+    pub fn choose(&self, query: &str, budget_tokens: usize) -> Vec<usize> {
+        let costs = &self.costs;
+        if costs.iter().sum::<usize>() <= budget_tokens {
+            return (0..costs.len()).collect();
+        }
+        let scores = self.bm25.scores(bag(query).keys());
+        let mut ranked: Vec<usize> = (0..costs.len()).collect();
+        ranked.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]).then(a.cmp(&b)));
+        let mut chosen = BTreeSet::new();
+        let mut used = 0;
+        for index in ranked {
+            if chosen.is_empty() || used + costs[index] <= budget_tokens {
+                used += costs[index];
+                chosen.insert(index);
+            }
+        }
+        chosen.into_iter().collect()
+    }
+}
+
+/// As [`Passages::choose`], for one query.
 #[must_use]
 pub fn choose_passages(
     page: &Page,
@@ -22,22 +67,7 @@ pub fn choose_passages(
     budget_tokens: usize,
     count: impl Fn(&str) -> usize,
 ) -> Vec<usize> {
-    let costs = costs(page, count);
-    if costs.iter().sum::<usize>() <= budget_tokens {
-        return (0..costs.len()).collect();
-    }
-    let scores = bm25(page, query);
-    let mut ranked: Vec<usize> = (0..costs.len()).collect();
-    ranked.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]).then(a.cmp(&b)));
-    let mut chosen = BTreeSet::new();
-    let mut used = 0;
-    for index in ranked {
-        if chosen.is_empty() || used + costs[index] <= budget_tokens {
-            used += costs[index];
-            chosen.insert(index);
-        }
-    }
-    chosen.into_iter().collect()
+    Passages::of(page, count).choose(query, budget_tokens)
 }
 
 /// The page as runs of consecutive paragraphs within the budget, as even as whole paragraphs allow; a paragraph over
@@ -83,15 +113,6 @@ fn costs(page: &Page, count: impl Fn(&str) -> usize) -> Vec<usize> {
         .iter()
         .map(|paragraph| count(&paragraph.text) + 1)
         .collect()
-}
-
-fn bm25(page: &Page, query: &str) -> Vec<f64> {
-    let bags: Vec<BTreeMap<String, usize>> = page
-        .paragraphs
-        .iter()
-        .map(|p| bag(&format!("{} {}", p.heading, p.text)))
-        .collect();
-    Bm25::of(&bags).scores(bag(query).keys())
 }
 
 /// The words that say something, in their base form, with how often each stands there.

@@ -3,9 +3,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{Asked, Caller, Cast, PipelineError, Seen, ViewTokens};
+use crate::dialogue::guards::{self, Instructions, Utterance};
 use crate::dialogue::{
-    DecisionRule, Floor, FloorRules, Next, addresses, choose_speaker, guards, moves_of,
-    project_member, without_label,
+    DecisionRule, Floor, FloorRules, Next, addresses, choose_speaker, moves_of, project_member,
+    without_label,
 };
 use crate::engine::{Ask, ChatError, ChatRole, Completion, Finish, Sampling, Session, View};
 use crate::prompt::{LineVar, MemberVars, NextSpeakerVars, PromptError};
@@ -74,7 +75,7 @@ pub struct Members {
 pub struct Member {
     pub name: String,
     pub system: String,
-    pub instructions: String,
+    pub instructions: Instructions,
 }
 
 impl Members {
@@ -94,7 +95,7 @@ impl Members {
             Ok(Member {
                 name: vars.name.to_owned(),
                 system: speaks.member(&vars)?,
-                instructions: speaks.member(&vars.bare())?,
+                instructions: Instructions::new(speaks.member(&vars.bare())?),
             })
         };
         let people = &experience.participants;
@@ -232,6 +233,7 @@ pub async fn chat(
         draw,
         priors: None,
         remarks: Vec::new(),
+        said: Vec::new(),
     };
     let session = context.caller.open(&id, &reserved).await?;
     let ended = match group.talk(&session, planned_turns).await {
@@ -321,6 +323,8 @@ struct Group<'a> {
     /// Log-probabilities of all names when nothing was said, by place.
     priors: Option<Vec<f32>>,
     remarks: Vec<Remark>,
+    /// The same, read.
+    said: Vec<Utterance>,
 }
 
 impl Group<'_> {
@@ -430,17 +434,19 @@ impl Group<'_> {
         let mut rejected: Vec<Rejected> = Vec::new();
         for attempt in 0..=REGENERATIONS {
             let completion = self.ask(session, speaker, attempt).await?;
-            let text = without_label(&completion.text, self.name(speaker)).to_owned();
-            let Some(hit) = self.guard(speaker, &text, completion.finish) else {
-                self.say(speaker, text, completion, rejected);
+            let said = Utterance::new(without_label(&completion.text, self.name(speaker)));
+            let Some(hit) = self.guard(speaker, &said, completion.finish) else {
+                self.say(speaker, said, completion, rejected);
                 return Ok(Ok(()));
             };
+            let text = said.text().to_owned();
             rejected.push(Rejected { text, hit });
         }
         let hit = rejected
             .last()
             .map(|last| last.hit.clone())
             .expect("at least one reply was made and turned down");
+        self.said.push(Utterance::default());
         self.remarks.push(Remark {
             speaker,
             text: String::new(),
@@ -477,11 +483,11 @@ impl Group<'_> {
             .await
     }
 
-    fn guard(&self, speaker: usize, text: &str, finish: Finish) -> Option<GuardHit> {
-        let texts = |own: bool| -> Vec<&str> {
-            let said = self.remarks.iter();
-            said.filter(|remark| (remark.speaker == speaker) == own)
-                .map(|remark| remark.text.as_str())
+    fn guard(&self, speaker: usize, text: &Utterance, finish: Finish) -> Option<GuardHit> {
+        let texts = |own: bool| -> Vec<&Utterance> {
+            let both = self.remarks.iter().zip(&self.said);
+            both.filter(|(remark, _)| (remark.speaker == speaker) == own)
+                .map(|(_, said)| said)
                 .collect()
         };
         let others: Vec<&str> = (0..self.members.members.len())
@@ -504,10 +510,12 @@ impl Group<'_> {
     fn say(
         &mut self,
         speaker: usize,
-        text: String,
+        said: Utterance,
         completion: Completion,
         rejected: Vec<Rejected>,
     ) {
+        let text = said.text().to_owned();
+        self.said.push(said);
         let moves = moves_of(&text);
         self.floor.took(speaker, &text, &moves);
         let tokens = if completion.text == text {

@@ -1,6 +1,7 @@
 //! What each side of a conversation is told, and what it has seen at any of its turns.
 
 use super::{Cast, SupportSettings};
+use crate::dialogue::guards::Instructions;
 use crate::dialogue::{Log, Steering, project};
 use crate::engine::{ChatModel, OPENER, View};
 use crate::prompt::{AgentVars, CustomerVars, PassageVar, PromptError, Prompts, SteerVars};
@@ -14,7 +15,7 @@ const MESSAGE_TOKENS: usize = 8;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Side {
     pub system: String,
-    pub instructions: String,
+    pub instructions: Instructions,
 }
 
 /// What a conversation's agents are told.
@@ -97,11 +98,11 @@ impl Sides {
         Ok(Self {
             customer: Side {
                 system: speaks.customer(&customer)?,
-                instructions: speaks.customer(&customer.bare())?,
+                instructions: Instructions::new(speaks.customer(&customer.bare())?),
             },
             agent: Side {
                 system: answers.agent(&agent)?,
-                instructions: answers.agent(&agent.bare())?,
+                instructions: Instructions::new(answers.agent(&agent.bare())?),
             },
             status: decides.status(&settings.brand)?,
             decider,

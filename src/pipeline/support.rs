@@ -5,14 +5,15 @@ use super::rewrite::{Rewriter, rewrite_tokens};
 use super::sides::{Sides, Subject};
 use super::{Caller, PipelineError, SupportSettings};
 use crate::augment::typos;
-use crate::dialogue::{Decision, Log, Steering, decide, end_choice, guards};
+use crate::dialogue::guards::{self, Utterance};
+use crate::dialogue::{Decision, Log, Steering, decide, end_choice};
 use crate::engine::{Ask, ChatError, Completion, Finish, Session};
-use crate::knowledge::choose_passages;
+use crate::knowledge::Passages;
 use crate::knowledge::grounding::{Grounds, Told};
 use crate::record::Rewrite;
 use crate::record::{
     Case, Cell, Conversation, EndReason, GuardHit, GuardKind, ModelRole, Outcome, Page, Query,
-    Rejected, Role, Style, Turn, Verdict,
+    Rejected, Role, Style, Verdict,
 };
 use crate::rng::Stream;
 
@@ -32,17 +33,29 @@ pub struct SupportContext {
     pub shelf: Shelf,
 }
 
-/// Pages as grounds for what agents say: each is read once, by the first conversation about it.
+/// Pages, each read once, by the first conversation about it. Tokens are those of one agent's model.
 #[derive(Clone, Debug, Default)]
-pub struct Shelf(Arc<Mutex<BTreeMap<String, Arc<Grounds>>>>);
+pub struct Shelf(Arc<Mutex<BTreeMap<String, Arc<Shelved>>>>);
+
+/// A page that was read.
+#[derive(Debug)]
+struct Shelved {
+    passages: Passages,
+    grounds: Grounds,
+}
 
 impl Shelf {
-    fn grounds(&self, page: &Page) -> Arc<Grounds> {
+    fn take(&self, page: &Page, count: impl Fn(&str) -> usize) -> Arc<Shelved> {
         let mut shelf = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let grounds = shelf
-            .entry(page.id.clone())
-            .or_insert_with(|| Arc::new(Grounds::of(page)));
-        Arc::clone(grounds)
+        if let Some(shelved) = shelf.get(&page.id) {
+            return Arc::clone(shelved);
+        }
+        let shelved = Arc::new(Shelved {
+            passages: Passages::of(page, count),
+            grounds: Grounds::of(page),
+        });
+        shelf.insert(page.id.clone(), Arc::clone(&shelved));
+        shelved
     }
 }
 
@@ -155,9 +168,12 @@ struct Talk<'a> {
     assignment: &'a Assignment,
     id: String,
     draw: Stream,
+    shelved: Arc<Shelved>,
     passages: Vec<usize>,
     sides: Sides,
     log: Log,
+    /// What the customer has said.
+    told: Told,
     rewrites: Vec<Rewrite>,
 }
 
@@ -170,8 +186,10 @@ impl<'a> Talk<'a> {
         let page = &assignment.page;
         // The agent reads them.
         let count = |text: &str| cast.agent.model.count_tokens(text);
-        let passages =
-            choose_passages(page, &assignment.query.text, settings.passage_tokens, count);
+        let shelved = context.shelf.take(page, count);
+        let passages = shelved
+            .passages
+            .choose(&assignment.query.text, settings.passage_tokens);
         let subject = Subject {
             page,
             passages: &passages,
@@ -187,6 +205,8 @@ impl<'a> Talk<'a> {
             context,
             assignment,
             id,
+            told: Told::new(&settings.brand, &settings.agent, &assignment.case),
+            shelved,
             passages,
             log: Log::default(),
             rewrites: Vec::new(),
@@ -262,7 +282,7 @@ impl<'a> Talk<'a> {
                 let last = steps.last().map(|step| step.text.clone());
                 let text = last.unwrap_or_else(|| self.assignment.query.text.clone());
                 self.rewrites = steps;
-                self.write(Role::Customer, 0, text, Vec::new(), Vec::new());
+                self.write(Role::Customer, 0, text.into(), Vec::new(), Vec::new());
                 Ok(None)
             }
         }
@@ -352,9 +372,10 @@ impl<'a> Talk<'a> {
                     })
                 })
             };
-            let hit = self.guard(speaker, &text, completion.finish);
+            let said = Utterance::new(&text);
+            let hit = self.guard(speaker, &said, completion.finish);
             let Some(hit) = hit.or_else(missed) else {
-                self.say(speaker, turn, text, completion, rejected);
+                self.say(speaker, turn, said, completion, rejected);
                 return Ok(Ok(()));
             };
             rejected.push(Rejected { text, hit });
@@ -394,14 +415,7 @@ impl<'a> Talk<'a> {
             .await
     }
 
-    fn guard(&self, speaker: Role, text: &str, finish: Finish) -> Option<GuardHit> {
-        let heard: Vec<&str> = self
-            .log
-            .turns()
-            .iter()
-            .filter(|turn| turn.speaker != speaker)
-            .map(|turn: &Turn| turn.text.as_str())
-            .collect();
+    fn guard(&self, speaker: Role, text: &Utterance, finish: Finish) -> Option<GuardHit> {
         let names = [
             self.assignment.case.name.as_str(),
             self.context.settings.agent.as_str(),
@@ -416,7 +430,7 @@ impl<'a> Talk<'a> {
             text,
             truncated: finish == Finish::Truncated,
             own: &self.log.said_by(speaker),
-            other: &heard,
+            other: &self.log.heard_by(speaker),
             instructions: &self.sides.of(speaker).instructions,
             own_name,
             other_names: &[other_name],
@@ -430,15 +444,8 @@ impl<'a> Talk<'a> {
         if speaker == Role::Customer || !settings.check_facts {
             return None;
         }
-        let Assignment { page, case, .. } = self.assignment;
-        let mut told = Told::new(&settings.brand, &settings.agent, case);
-        for turn in self.log.turns() {
-            if turn.speaker == Role::Customer {
-                told.hear(&turn.text);
-            }
-        }
-        let grounds = self.context.shelf.grounds(page);
-        let found = grounds.numbers_not_backed(&self.passages, &told, text);
+        let grounds = &self.shelved.grounds;
+        let found = grounds.numbers_not_backed(&self.passages, &self.told, text);
         let first = found.first()?;
         Some(GuardHit {
             kind: GuardKind::Unbacked,
@@ -453,17 +460,17 @@ impl<'a> Talk<'a> {
         &mut self,
         speaker: Role,
         turn: usize,
-        text: String,
+        said: Utterance,
         completion: Completion,
         rejected: Vec<Rejected>,
     ) {
         // Ids stand for the whole reply; where white space was cut off they would not give the text back.
-        let tokens = if completion.text == text {
+        let tokens = if completion.text == said.text() {
             completion.tokens
         } else {
             Vec::new()
         };
-        self.write(speaker, turn, text, tokens, rejected);
+        self.write(speaker, turn, said, tokens, rejected);
     }
 
     /// Puts a turn into the log, with the mistakes of a customer who makes them.
@@ -471,10 +478,11 @@ impl<'a> Talk<'a> {
         &mut self,
         speaker: Role,
         turn: usize,
-        text: String,
+        said: Utterance,
         tokens: Vec<u32>,
         rejected: Vec<Rejected>,
     ) {
+        let text = said.text();
         if speaker == Role::Customer && self.assignment.cell.style == Style::Typos {
             let count = self
                 .context
@@ -482,18 +490,29 @@ impl<'a> Talk<'a> {
                 .typos_per_turn
                 .min(text.split_whitespace().count() / WORDS_PER_TYPO);
             let edited = typos::apply(
-                &text,
+                text,
                 count,
                 &self.facts(),
                 self.draw.child("typos").at(turn as u64),
             );
             if edited.edits > 0 {
+                self.hear(&edited.text);
                 self.log
-                    .say_edited(speaker, text, edited.text, edited.edits, rejected);
+                    .say_edited(speaker, said, edited.text, edited.edits, rejected);
                 return;
             }
         }
-        self.log.say(speaker, text, tokens, rejected);
+        if speaker == Role::Customer {
+            self.hear(said.text());
+        }
+        self.log.say(speaker, said, tokens, rejected);
+    }
+
+    /// The agent takes in what the customer says.
+    fn hear(&mut self, text: &str) {
+        if self.context.settings.check_facts {
+            self.told.hear(text);
+        }
     }
 
     /// What no rule engine may touch.

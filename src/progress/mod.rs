@@ -15,6 +15,11 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 /// The speed shown is that of the last so many seconds.
 const WINDOW: Duration = Duration::from_secs(15);
 
+/// Tokens of one such stretch are counted together.
+const BUCKET: Duration = Duration::from_millis(250);
+/// Nobody reads faster.
+const SHOW_EVERY: Duration = Duration::from_millis(100);
+
 /// Shows a run's events until it is dropped.
 pub struct Watcher {
     state: Arc<Mutex<State>>,
@@ -24,6 +29,7 @@ struct State {
     bar: Option<ProgressBar>,
     started: Instant,
     last_line: Instant,
+    last_shown: Option<Instant>,
     pages: u64,
     pages_ready: u64,
     places: u64,
@@ -32,6 +38,7 @@ struct State {
     kept: u64,
     turned_down: u64,
     tokens: u64,
+    /// Tokens by when their bucket began.
     recent: VecDeque<(Instant, u64)>,
     problems: Vec<String>,
     /// Made in this session.
@@ -56,6 +63,7 @@ impl Watcher {
             bar,
             started: now,
             last_line: now,
+            last_shown: None,
             pages: 0,
             pages_ready: 0,
             places: 0,
@@ -122,7 +130,12 @@ impl State {
             RunEvent::TokensGenerated { tokens, .. } => {
                 let now = Instant::now();
                 self.tokens += *tokens as u64;
-                self.recent.push_back((now, *tokens as u64));
+                match self.recent.back_mut() {
+                    Some((since, sum)) if now.duration_since(*since) < BUCKET => {
+                        *sum += *tokens as u64;
+                    }
+                    _ => self.recent.push_back((now, *tokens as u64)),
+                }
                 while self
                     .recent
                     .front()
@@ -155,6 +168,10 @@ impl State {
     }
 
     fn show(&mut self) {
+        if self.last_shown.is_some_and(|at| at.elapsed() < SHOW_EVERY) {
+            return;
+        }
+        self.last_shown = Some(Instant::now());
         let mut message = String::new();
         if self.pages > 0 {
             let ready = self.pages_ready.min(self.pages);

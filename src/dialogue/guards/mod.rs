@@ -1,12 +1,17 @@
 //! Looks at a reply before it is said. Every guard is a pure function of the reply and what came before; the first that
 //! finds something names what it saw.
 
+mod instructions;
 mod leaks;
 mod phrases;
 mod repetition;
 #[cfg(test)]
 mod tests;
+mod utterance;
 mod words;
+
+pub use instructions::Instructions;
+pub use utterance::Utterance;
 
 use crate::record::{GuardHit, GuardKind, Role};
 
@@ -15,15 +20,15 @@ use crate::record::{GuardHit, GuardKind, Role};
 pub struct Candidate<'a> {
     /// The side of a support conversation; `None` for a member of a group.
     pub speaker: Option<Role>,
-    pub text: &'a str,
+    pub text: &'a Utterance,
     /// The token limit or the context cut it off.
     pub truncated: bool,
     /// The speaker's earlier turns as generated, oldest first.
-    pub own: &'a [&'a str],
+    pub own: &'a [&'a Utterance],
     /// The others' turns as the speaker saw them, oldest first.
-    pub other: &'a [&'a str],
+    pub other: &'a [&'a Utterance],
     /// The speaker's system message without page, question and case.
-    pub instructions: &'a str,
+    pub instructions: &'a Instructions,
     pub own_name: &'a str,
     pub other_names: &'a [&'a str],
     /// Words one turn may have.
@@ -76,7 +81,11 @@ pub fn check_for(kind: GuardKind, candidate: &Candidate<'_>) -> Option<GuardHit>
 }
 
 fn empty(candidate: &Candidate<'_>) -> Option<String> {
-    (!candidate.text.contains(char::is_alphanumeric)).then(|| "no words".to_owned())
+    candidate
+        .text
+        .words()
+        .is_empty()
+        .then(|| "no words".to_owned())
 }
 
 /// Words as the word budget counts them: stretches between white space that have a letter or digit.
@@ -88,7 +97,7 @@ pub fn count_words(text: &str) -> usize {
 }
 
 fn too_long(candidate: &Candidate<'_>) -> Option<String> {
-    let words = count_words(candidate.text);
+    let words = count_words(candidate.text.text());
     if candidate.truncated {
         Some(format!("cut off by the token limit after {words} words"))
     } else {

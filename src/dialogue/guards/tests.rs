@@ -2,13 +2,20 @@ use super::*;
 
 #[test]
 fn the_first_guard_in_order_speaks() {
+    let [label, ai, days, short] = [
+        "Customer: As an AI I cannot say",
+        "As an AI I cannot say",
+        "It is 30 days",
+        "It is.",
+    ]
+    .map(Utterance::new);
     let candidate = Candidate {
         speaker: Some(Role::Agent),
-        text: "Customer: As an AI I cannot say",
+        text: &label,
         truncated: true,
         own: &[],
         other: &[],
-        instructions: "",
+        instructions: &Instructions::default(),
         own_name: "Robin",
         other_names: &["Mia"],
         max_words: 3,
@@ -16,7 +23,7 @@ fn the_first_guard_in_order_speaks() {
     assert_eq!(check(&candidate).unwrap().kind, GuardKind::RoleLeak);
     assert_eq!(
         check(&Candidate {
-            text: "As an AI I cannot say",
+            text: &ai,
             ..candidate
         })
         .unwrap()
@@ -25,7 +32,7 @@ fn the_first_guard_in_order_speaks() {
     );
     assert_eq!(
         check(&Candidate {
-            text: "It is 30 days",
+            text: &days,
             ..candidate
         })
         .unwrap()
@@ -34,7 +41,7 @@ fn the_first_guard_in_order_speaks() {
     );
     assert_eq!(
         check(&Candidate {
-            text: "It is.",
+            text: &short,
             truncated: false,
             ..candidate
         }),

@@ -1,44 +1,8 @@
-//! Texts as words, and how much of one is in another.
+//! Courtesy, and how much of one text is in another.
 
-/// The words in lower case, without punctuation and apostrophes; an order id is one word.
-pub(super) fn words(text: &str) -> Vec<String> {
-    text.split_whitespace()
-        .flat_map(|chunk| {
-            if has_digit(chunk) {
-                vec![chunk]
-            } else {
-                chunk.split(['-', '/', '…', '—', '–']).collect()
-            }
-        })
-        .map(|word| {
-            word.chars()
-                .filter(|c| c.is_alphanumeric())
-                .flat_map(char::to_lowercase)
-                .collect::<String>()
-        })
-        .filter(|word| !word.is_empty())
-        .collect()
-}
+use std::sync::LazyLock;
 
-/// The words without those that carry digits: ids, prices, dates are repeated for good reasons.
-pub(super) fn wordy(text: &str) -> Vec<String> {
-    words(text)
-        .into_iter()
-        .filter(|word| !has_digit(word))
-        .collect()
-}
-
-/// The numbers of a text, in order.
-pub(super) fn numbers(text: &str) -> Vec<String> {
-    words(text)
-        .into_iter()
-        .filter(|word| has_digit(word))
-        .collect()
-}
-
-fn has_digit(word: &str) -> bool {
-    word.contains(|c: char| c.is_ascii_digit())
-}
+use super::utterance::{Utterance, Word, words_of};
 
 /// How two lists of words overlap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +14,7 @@ pub(super) struct Overlap {
 }
 
 /// Longest common subsequence and run, by the usual table.
-pub(super) fn overlap(a: &[String], b: &[String]) -> Overlap {
+pub(super) fn overlap(a: &[Word], b: &[Word]) -> Overlap {
     let mut common = vec![0usize; b.len() + 1];
     let mut runs = vec![0usize; b.len() + 1];
     let mut run = 0;
@@ -292,18 +256,33 @@ const COURTEOUS: &[&str] = &[
     "evening",
 ];
 
+static COURTESY_WORDS: LazyLock<Vec<Word>> = LazyLock::new(|| in_order(COURTESY));
+static COURTEOUS_WORDS: LazyLock<Vec<Word>> = LazyLock::new(|| in_order(COURTEOUS));
+
+fn in_order(list: &[&str]) -> Vec<Word> {
+    let mut words: Vec<Word> = list.iter().flat_map(|word| words_of(word)).collect();
+    words.sort_unstable();
+    words
+}
+
 /// Whether a text does nothing but thank or part. `names` count as courtesy.
-pub(super) fn is_courtesy(text: &str, names: &[&str]) -> bool {
-    let words = words(text);
-    let polite = |word: &String| {
-        COURTESY.contains(&word.as_str())
-            || names
-                .iter()
-                .any(|name| name.split_whitespace().any(|n| n.to_lowercase() == *word))
+pub(super) fn is_courtesy(said: &Utterance, names: &[&str]) -> bool {
+    let (words, courtesy) = (said.words(), &*COURTESY_WORDS);
+    if said.text().contains('?') {
+        return false;
+    }
+    let mut named: Option<Vec<Word>> = None;
+    let mut is_name = |word: &Word| {
+        named
+            .get_or_insert_with(|| names.iter().flat_map(|name| words_of(name)).collect())
+            .contains(word)
     };
-    !text.contains('?')
-        && words.iter().all(polite)
-        && words.iter().any(|word| COURTEOUS.contains(&word.as_str()))
+    words
+        .iter()
+        .all(|word| courtesy.binary_search(word).is_ok() || is_name(word))
+        && words
+            .iter()
+            .any(|word| COURTEOUS_WORDS.binary_search(word).is_ok())
 }
 
 #[cfg(test)]
@@ -311,18 +290,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_what_two_texts_can_share() {
-        assert_eq!(
-            words("It's £239, order LK-48213 - well-known!"),
-            ["its", "239", "order", "lk48213", "well", "known"]
-        );
-        assert_eq!(wordy("order LK-48213 on 3 May"), ["order", "on", "may"]);
-        assert_eq!(numbers("order LK-48213 on 3 May"), ["lk48213", "3"]);
-    }
-
-    #[test]
     fn overlaps_are_counted() {
-        let of = |a: &str, b: &str| overlap(&words(a), &words(b));
+        let of = |a: &str, b: &str| overlap(&words_of(a), &words_of(b));
         assert_eq!(of("a b c d", "a x b c"), Overlap { common: 3, run: 2 });
         assert_eq!(of("", "a"), Overlap { common: 0, run: 0 });
         assert_eq!(of("q r s", "q r s"), Overlap { common: 3, run: 3 });
@@ -330,6 +299,7 @@ mod tests {
 
     #[test]
     fn courtesy_says_nothing_else() {
+        let is_courtesy = |text, names: &[&str]| is_courtesy(&Utterance::new(text), names);
         assert!(is_courtesy(
             "You're very welcome, Mia! Have a lovely day.",
             &["Mia"]
