@@ -255,6 +255,21 @@ fn the_hub_turns_down_what_it_has_and_a_place_without_an_experience_is_named() {
     assert_eq!(status["kept"].as_u64().unwrap() + empty, 8, "{status}");
 }
 
+/// What is like an experience in use is no shot, but it is used: a long run does not run dry.
+#[test]
+fn a_gated_hub_finds_an_experience_for_nearly_every_place() {
+    let place = Place::new();
+    place.write(
+        "g.toml",
+        "model = 'scripted'\ncount = 400\n[plan]\nkind = { group = 1 }\n",
+    );
+    let ended = place.ok(&["generate", "g.toml", "--json"]);
+    let status = ended.json()["status"].clone();
+    let empty = status["rejected"]["no_experience"].as_u64().unwrap_or(0);
+    assert!(empty <= 20, "{status}");
+    assert!(status["kept"].as_u64().unwrap() >= 370, "{status}");
+}
+
 /// A call that fails costs its places one try, never the run.
 #[test]
 fn calls_that_fail_do_not_end_the_run() {

@@ -71,10 +71,15 @@ fn experiences_told_anew_are_refused_and_others_are_not() {
     // Every third experience, with all that is made of it, was held out when the limits were chosen.
     let held_out = |of: &str| seeds.iter().position(|seed| seed.id == of).unwrap() % 3 == 2;
     let mut table: BTreeMap<(bool, &str), (usize, usize)> = BTreeMap::new();
+    // Told again so that it is not even used.
+    let mut again: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     for variant in planted.iter().filter(|planted| planted.kind != "first") {
         let experience = variant.experience("x");
         let (like, likeness) = hub.nearest(&experience).unwrap();
         let refused = likeness.is_over(&rules);
+        let again = again.entry(variant.kind.as_str()).or_insert((0, 0));
+        again.0 += usize::from(likeness.is_same(&rules));
+        again.1 += 1;
         let told_anew = variant.kind != "other";
         if refused != told_anew {
             println!(
@@ -104,6 +109,11 @@ fn experiences_told_anew_are_refused_and_others_are_not() {
             percent(*refused, *all)
         );
     }
+    for (kind, (same, all)) in &again {
+        println!("{kind:<6} not even used: {same:>2} of {all:>2}");
+    }
+    assert_eq!(again["other"].0, 0);
+    assert!(again["names"].0 * 10 >= again["names"].1 * 9);
     for held_out in [false, true] {
         let share = |kind| {
             let (refused, all) = table[&(held_out, kind)];

@@ -211,6 +211,12 @@ fn the_seeds_of_the_program_are_read_and_pass_the_gate() {
         });
     }
     for result in hub.admit(0, candidates).unwrap().places {
-        assert_eq!(result.admission, Admission::Admitted { joins: true });
+        assert_eq!(
+            result.admission,
+            Admission::Admitted {
+                joins: true,
+                like: None
+            }
+        );
     }
 }

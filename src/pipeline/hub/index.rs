@@ -18,7 +18,13 @@ pub struct Likeness {
 }
 
 impl Likeness {
-    /// Whether this is too like.
+    /// Whether one is the other told again.
+    #[must_use]
+    pub fn is_same(&self, rules: &HubRules) -> bool {
+        self.common_stems >= rules.same_stems || self.contained_pairs >= rules.same_pairs
+    }
+
+    /// Whether this is too like for a shot.
     #[must_use]
     pub fn is_over(&self, rules: &HubRules) -> bool {
         self.common_stems > rules.max_common_stems
@@ -27,11 +33,11 @@ impl Likeness {
 
     pub(super) fn describe(&self, rules: &HubRules) -> String {
         format!(
-            "common stems {:.2} (at most {:.2}), contained pairs {:.2} (at most {:.2}): {}",
+            "common stems {:.2} (below {:.2}), contained pairs {:.2} (below {:.2}): {}",
             self.common_stems,
-            rules.max_common_stems,
+            rules.same_stems,
             self.contained_pairs,
-            rules.max_contained_pairs,
+            rules.same_pairs,
             self.words.join(", ")
         )
     }

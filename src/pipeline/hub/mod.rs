@@ -82,13 +82,16 @@ pub enum Admission {
     Admitted {
         /// It can be a shot from now on.
         joins: bool,
+        /// The id of the experience that it is too like to be a shot.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        like: Option<String>,
     },
     /// Its place needs another.
     Refused {
         reason: RefusalReason,
         /// What was seen, for people.
         detail: String,
-        /// The id of the experience that it is too like.
+        /// The id of the experience that it tells again.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         like: Option<String>,
     },
@@ -101,7 +104,7 @@ pub enum RefusalReason {
     /// Not the form of an experience: nothing could be made, empty fields, a name twice, too few or too many
     /// participants, a starter that nobody would say.
     Schema,
-    /// Too like an experience that the hub knows, or one that an earlier place of the round brought.
+    /// It tells again an experience that is in use, or one that an earlier place of the round brought.
     Novelty,
 }
 
@@ -343,7 +346,7 @@ impl Hub {
         deepest.unwrap_or(0).saturating_add(1)
     }
 
-    /// From now on nothing may be too like it, and nothing else may have its id.
+    /// From now on nothing may tell it again, what is like it is no shot, and nothing else may have its id.
     fn learn(&mut self, experience: &Experience) {
         self.ids.insert(experience.id.clone());
         self.known.push(experience.id.clone());
@@ -368,7 +371,7 @@ impl Hub {
             }
         }
         for place in places {
-            if let (Admission::Admitted { joins: true }, Some(experience)) =
+            if let (Admission::Admitted { joins: true, .. }, Some(experience)) =
                 (&place.admission, &place.experience)
             {
                 self.join(experience.clone());
@@ -386,16 +389,27 @@ impl Hub {
             };
         }
         match self.rules.gate {
-            Gate::Off => Admission::Admitted { joins: false },
-            Gate::Ungated => Admission::Admitted { joins: true },
+            Gate::Off => Admission::Admitted {
+                joins: false,
+                like: None,
+            },
+            Gate::Ungated => Admission::Admitted {
+                joins: true,
+                like: None,
+            },
             Gate::Gated => match self.nearest(experience) {
-                Some((id, likeness)) if likeness.is_over(&self.rules) => Admission::Refused {
+                Some((id, likeness)) if likeness.is_same(&self.rules) => Admission::Refused {
                     reason: RefusalReason::Novelty,
                     detail: likeness.describe(&self.rules),
                     like: Some(id.to_owned()),
                 },
+                Some((id, likeness)) if likeness.is_over(&self.rules) => Admission::Admitted {
+                    joins: false,
+                    like: Some(id.to_owned()),
+                },
                 _ => Admission::Admitted {
                     joins: experience.depth <= self.rules.max_depth,
+                    like: None,
                 },
             },
         }

@@ -7,10 +7,15 @@ pub struct HubRules {
     /// Participants an experience may have.
     pub min_participants: usize,
     pub max_participants: usize,
-    /// Up to this share of common word stems two experiences are different. See [`Likeness`](super::Likeness).
+    /// Up to this share of common word stems two experiences are different. What is more like another is used, and is no
+    /// shot: it would not make later ones more varied. See [`Likeness`](super::Likeness).
     pub max_common_stems: f64,
     /// Up to this share of the shorter one's pairs of words in the longer one two experiences are different.
     pub max_contained_pairs: f64,
+    /// From this share of common word stems on one experience is the other told again, and not used at all.
+    pub same_stems: f64,
+    /// The same of pairs of words.
+    pub same_pairs: f64,
     /// What is deeper is used, and is no shot.
     pub max_depth: u32,
     /// Places of a round.
@@ -29,6 +34,8 @@ impl Default for HubRules {
             max_participants: 8,
             max_common_stems: 0.11,
             max_contained_pairs: 0.15,
+            same_stems: 0.4,
+            same_pairs: 0.5,
             max_depth: 4,
             round_size: 16,
             shots: 2,
@@ -41,7 +48,8 @@ impl Default for HubRules {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Gate {
-    /// They join when they have the form, are like nothing that is in use, and are not too deep.
+    /// They join when they have the form, are like nothing that is in use, and are not too deep. One that is another told
+    /// again is made anew.
     Gated,
     /// They join when they have the form.
     Ungated,

@@ -45,8 +45,9 @@ fn candidate(place: u64, situation: &str, shots: &[&str]) -> Candidate {
 
 fn verdicts(result: &RoundResult) -> Vec<String> {
     let verdict = |place: &PlaceResult| match &place.admission {
-        Admission::Admitted { joins: true } => "joins".to_owned(),
-        Admission::Admitted { joins: false } => "used".to_owned(),
+        Admission::Admitted { joins: true, .. } => "joins".to_owned(),
+        Admission::Admitted { like: Some(id), .. } => format!("like {id}"),
+        Admission::Admitted { .. } => "used".to_owned(),
         Admission::Refused { reason, like, .. } => {
             format!("{reason} {}", like.as_deref().unwrap_or_default())
         }
@@ -93,7 +94,7 @@ fn the_order_of_places_decides_between_two_alike() {
     };
     assert_eq!(
         detail,
-        "common stems 1.00 (at most 0.11), contained pairs 1.00 (at most 0.15): violin, night, bus"
+        "common stems 1.00 (below 0.40), contained pairs 1.00 (below 0.50): violin, night, bus"
     );
     let members: Vec<_> = hub
         .members()
@@ -139,6 +140,30 @@ fn what_is_too_deep_is_used_and_shown_to_nobody() {
     assert_eq!(
         verdicts(&hub.admit(2, vec![third]).unwrap()),
         ["novelty e/1"]
+    );
+}
+
+#[test]
+fn what_is_like_another_is_used_and_shown_to_nobody() {
+    let mut hub = hub(HubRules::default());
+    let members = hub.members().len();
+    let like = candidate(
+        0,
+        "the lighthouse keeper sold winter coats to tourists from a ferry",
+        &["seed/0"],
+    );
+    let result = hub.admit(0, vec![like]).unwrap();
+    assert_eq!(verdicts(&result), ["like seed/0"]);
+    assert_eq!(result.admitted().count(), 1);
+    assert_eq!(hub.members().len(), members);
+    let recorded = serde_json::to_string(&result).unwrap();
+    assert!(
+        recorded.contains(r#""joins":false,"like":"seed/0""#),
+        "{recorded}"
+    );
+    assert_eq!(
+        serde_json::from_str::<RoundResult>(&recorded).unwrap(),
+        result
     );
 }
 
@@ -199,7 +224,10 @@ fn rounds_that_do_not_fit_change_nothing() {
         round: 0,
         places: vec![PlaceResult {
             place: 4,
-            admission: Admission::Admitted { joins: true },
+            admission: Admission::Admitted {
+                joins: true,
+                like: None,
+            },
             experience: None,
         }],
     };
