@@ -307,6 +307,8 @@ mod tests {
                 style,
                 product: "camera".into(),
                 outcome: Outcome::Resolved,
+                cooperation: crate::record::Cooperation::Forthcoming,
+                cause: None,
             },
             case: Case {
                 name: "Ada".into(),

@@ -267,8 +267,14 @@ fn of_support(conversation: &Conversation) -> Vec<(String, String)> {
         (
             "outcome".into(),
             format!(
-                "{outcome} (planned {}), ended by {}",
-                conversation.cell.outcome, conversation.end_reason
+                "{outcome} (planned {}{}), ended by {}",
+                conversation.cell.outcome,
+                conversation
+                    .cell
+                    .cause
+                    .map(|cause| format!(": {}", cause.words()))
+                    .unwrap_or_default(),
+                conversation.end_reason
             ),
         ),
     ]

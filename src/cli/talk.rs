@@ -85,6 +85,10 @@ fn support(conversation: &Conversation, page: Option<&Page>, width: usize) -> St
     let cell = &conversation.cell;
     let mut text = String::new();
     let outcome = conversation.outcome.map_or("cut", |outcome| outcome.name());
+    let cause = cell
+        .cause_of(conversation.outcome)
+        .map(|cause| format!(" ({})", cause.words()))
+        .unwrap_or_default();
     let title = page.map_or(cell.page.as_str(), |page| page.title.as_str());
     let turns = conversation
         .turns
@@ -93,10 +97,11 @@ fn support(conversation: &Conversation, page: Option<&Page>, width: usize) -> St
         .count();
     let _ = writeln!(
         text,
-        "{} {} · {} · {} · {title} › {} · {turns} turns · {}",
+        "{} {} · {} · {} · {} · {title} › {}{cause} · {turns} turns · {}",
         dim.apply_to("┌"),
         cell.tone,
         cell.style,
+        cell.cooperation,
         cell.product,
         bold.apply_to(outcome),
         dim.apply_to(&conversation.id),

@@ -128,6 +128,12 @@ fn figures(spec: &RunSpec, slots: &[Slot], pages: &[Page]) -> PlanFigures {
                 .values()
                 .map(ToString::to_string)
                 .collect(),
+            Axis::Cooperation => spec
+                .customer
+                .cooperation
+                .values()
+                .map(ToString::to_string)
+                .collect(),
         }
     };
     let value = |axis: Axis, cell: &Cell| match axis {
@@ -136,6 +142,7 @@ fn figures(spec: &RunSpec, slots: &[Slot], pages: &[Page]) -> PlanFigures {
         Axis::Style => cell.style.to_string(),
         Axis::Product => cell.product.clone(),
         Axis::Outcome => cell.outcome.to_string(),
+        Axis::Cooperation => cell.cooperation.to_string(),
     };
     let marginal = |axis: Axis| {
         let mut counts: BTreeMap<String, u64> =
@@ -152,6 +159,10 @@ fn figures(spec: &RunSpec, slots: &[Slot], pages: &[Page]) -> PlanFigures {
         } else {
             Vec::new()
         },
+        causes: count(slots, |slot| {
+            let cause = slot.support()?.cell.cause?;
+            Some(cause.to_string())
+        }),
         kinds: count(slots, |slot| match &slot.task {
             Task::Support(_) => Some("support".to_owned()),
             Task::Group(_) => Some("group".to_owned()),

@@ -1,6 +1,8 @@
 use serde::Serialize;
 
-use crate::record::{Conversation, EndReason, Outcome, Provenance, Role, Style, Tone};
+use crate::record::{
+    Cause, Conversation, Cooperation, EndReason, Outcome, Provenance, Role, Style, Tone,
+};
 
 /// A row of the `messages` format. Field order is column order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -11,6 +13,9 @@ pub struct MessageRow<'a> {
     pub end_reason: EndReason,
     pub tone: Tone,
     pub style: Style,
+    pub cooperation: Cooperation,
+    /// The planned one, of conversations that came out as planned: `UNRESOLVED`.
+    pub cause: Option<Cause>,
     pub product: &'a str,
     pub page: &'a str,
     pub query_id: &'a str,
@@ -51,6 +56,8 @@ impl<'a> MessageRow<'a> {
             end_reason: conversation.end_reason,
             tone: cell.tone,
             style: cell.style,
+            cooperation: cell.cooperation,
+            cause: cell.cause_of(conversation.outcome),
             product: &cell.product,
             page: &cell.page,
             query_id: &conversation.query_id,
@@ -91,6 +98,8 @@ pub(super) mod tests {
                 style: Style::Typos,
                 product: "washing machine".into(),
                 outcome: Outcome::Resolved,
+                cooperation: crate::record::Cooperation::Forthcoming,
+                cause: None,
             },
             case: Case {
                 name: "Ada".into(),
@@ -163,7 +172,7 @@ pub(super) mod tests {
         .unwrap();
         let expected = concat!(
             r#"{"id":"c/3/1","messages":[{"role":"user","content":"why \"£19\"\n?"},{"role":"assistant","content":"It is heavy."}],"#,
-            r#""outcome":null,"end_reason":"max_turns","tone":"annoyed","style":"typos","product":"washing machine","page":"returns","#,
+            r#""outcome":null,"end_reason":"max_turns","tone":"annoyed","style":"typos","cooperation":"forthcoming","cause":null,"product":"washing machine","page":"returns","#,
             r#""query_id":"returns/2","query":"Why?","model":"demo","seed":7,"demo":true,"#,
             r#""provenance":{"program":"colloquy 0.1.0","recipe":"support","stage":"0123","model":"demo","model_hash":"cafe","profile":"f32","seed":7,"demo":true}}"#,
             "\n"

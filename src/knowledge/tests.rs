@@ -245,6 +245,55 @@ fn passages_answer_the_query_and_keep_page_order() {
 }
 
 #[test]
+fn what_answers_a_question_can_be_kept_back() {
+    let page = page_of(&[
+        "Opening a parcel does not stop you from sending it back.",
+        "Refunds reach your bank card within 5 working days of the check.",
+        "A refund goes to the card that you paid with.",
+        "Delivery to islands takes 3 more days than to the mainland.",
+    ]);
+    let question = "When will the refund reach my bank card?";
+    let passages = Passages::of(&page, words);
+    let kept_back = passages.bearing(question);
+    assert_eq!(kept_back, [1, 2]);
+    let chosen = |tokens, kept_back: &[usize]| passages.choose(question, tokens, kept_back);
+    assert_eq!(chosen(1000, &kept_back), [0, 3]);
+    assert_eq!(chosen(12, &kept_back), [0]);
+    assert_eq!(chosen(1000, &[0, 1, 2, 3]), [0; 0]);
+    // Nothing is known of a question in other words, so nothing is left to chance.
+    assert_eq!(passages.bearing("???"), [0, 1, 2, 3]);
+    let short = page_of(&["We open at nine."]);
+    let short = Passages::of(&short, words);
+    assert_eq!(short.bearing("When do you open?"), [0]);
+}
+
+/// What is said of [`Passages::bearing`] in its documentation.
+#[test]
+fn answers_are_among_the_paragraphs_that_bear_on_a_question() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("prompts/pages");
+    let (mut found, mut all, mut shown, mut paragraphs) = (0, 0, 0, 0);
+    for page in load_folder(&folder, &[], &[]).unwrap().pages {
+        let facts = std::fs::read_to_string(folder.join(format!("{}.facts.json", page.id)));
+        let facts: serde_json::Value = serde_json::from_str(&facts.unwrap()).unwrap();
+        let passages = Passages::of(&page, words);
+        for fact in facts["facts"].as_array().unwrap() {
+            let text = fact["text"].as_str().unwrap();
+            let holds = |index: &usize| page.paragraphs[*index].text.contains(text);
+            for question in fact["questions"].as_array().unwrap() {
+                let bearing = passages.bearing(question.as_str().unwrap());
+                found += usize::from(bearing.iter().any(holds));
+                all += 1;
+                shown += bearing.len();
+                paragraphs += page.paragraphs.len();
+            }
+        }
+    }
+    assert!(all > 1000, "{all}");
+    assert!(found * 100 >= all * 91, "{found} of {all}");
+    assert!(shown * 100 < paragraphs * 56, "{shown} of {paragraphs}");
+}
+
+#[test]
 fn chunks_cover_the_page_once_and_evenly() {
     let page = page_of(&["a b c d e", "a b c d e", "a b c d e", "a b c d e", "a b"]);
     assert_eq!(chunks(&page, 100, words), [vec![0, 1, 2, 3, 4]]);

@@ -5,7 +5,7 @@ use crate::dialogue::guards::Instructions;
 use crate::dialogue::{Log, Steering, project};
 use crate::engine::{ChatModel, OPENER, View};
 use crate::prompt::{AgentVars, CustomerVars, PassageVar, PromptError, Prompts, SteerVars};
-use crate::record::{Case, Cell, Conversation, EndReason, ModelRole, Page, Role, Style};
+use crate::record::{Case, Cause, Cell, Conversation, EndReason, ModelRole, Page, Role, Style};
 use crate::rng::Stream;
 
 /// Tokens a chat template may add to a message, reserved per turn.
@@ -79,6 +79,8 @@ impl Sides {
             tone: cell.tone,
             style: cell.style,
             outcome: cell.outcome,
+            cooperation: cell.cooperation,
+            cause: cell.cause.map_or("", Cause::name),
             item: &case.item,
             order_id: &case.order_id,
             order_date: &case.order_date,
@@ -358,6 +360,8 @@ mod tests {
                 style: [Style::Plain, Style::Typos][usize::try_from(slot % 2).unwrap()],
                 product: "camera".into(),
                 outcome: Outcome::ALL[usize::try_from(slot % 3).unwrap()],
+                cooperation: crate::record::Cooperation::Forthcoming,
+                cause: None,
             },
             case: Case {
                 name: "Ada".into(),

@@ -12,8 +12,8 @@ use crate::knowledge::Passages;
 use crate::knowledge::grounding::{Grounds, Told};
 use crate::record::Rewrite;
 use crate::record::{
-    Case, Cell, Conversation, EndReason, GuardHit, GuardKind, ModelRole, Outcome, Page, Query,
-    Rejected, Role, Style, Verdict,
+    Case, Cause, Cell, Conversation, EndReason, GuardHit, GuardKind, ModelRole, Outcome, Page,
+    Query, Rejected, Role, Style, Verdict,
 };
 use crate::rng::Stream;
 
@@ -187,13 +187,18 @@ impl<'a> Talk<'a> {
         // The agent reads them.
         let count = |text: &str| cast.agent.model.count_tokens(text);
         let shelved = context.shelf.take(page, count);
+        let query = &assignment.query.text;
+        let kept_back = match assignment.cell.cause {
+            Some(Cause::PageLacksIt) => shelved.passages.bearing(query),
+            _ => Vec::new(),
+        };
         let passages = shelved
             .passages
-            .choose(&assignment.query.text, settings.passage_tokens);
+            .choose(query, settings.passage_tokens, &kept_back);
         let subject = Subject {
             page,
             passages: &passages,
-            query: &assignment.query.text,
+            query,
             cell: &assignment.cell,
             case: &assignment.case,
         };

@@ -88,6 +88,8 @@ fn assignment(slot: u64, outcome: Outcome, style: Style) -> Assignment {
             style,
             product: "washing machine".into(),
             outcome,
+            cooperation: crate::record::Cooperation::Forthcoming,
+            cause: None,
         },
         case: Case {
             name: "Mia".into(),

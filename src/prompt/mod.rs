@@ -171,6 +171,8 @@ impl Template {
                 "tone",
                 "style",
                 "outcome",
+                "cooperation",
+                "cause",
                 "item",
                 "order_id",
                 "order_date",

@@ -11,7 +11,7 @@ use super::{
     embedded,
 };
 use crate::hash;
-use crate::record::{Outcome, Style, Tone};
+use crate::record::{Cause, Cooperation, Outcome, Style, Tone};
 
 /// Names below this similarity are not worth suggesting.
 const NEAR: f64 = 0.6;
@@ -177,7 +177,7 @@ impl Prompts {
     /// Every template rendered with sample data, for `validate` to show.
     ///
     /// # Errors
-    /// When one fails, for any tone, style or outcome.
+    /// When one fails, for any tone, style, outcome, cooperation or cause.
     pub fn samples(&self) -> Result<Vec<Sample>, PromptError> {
         let passages = || {
             vec![
@@ -218,6 +218,8 @@ impl Prompts {
             tone: Tone::Neutral,
             style: Style::Plain,
             outcome: Outcome::Resolved,
+            cooperation: Cooperation::Forthcoming,
+            cause: "",
             item: "laptop",
             order_id: "LK-48213",
             order_date: "3 May",
@@ -236,6 +238,19 @@ impl Prompts {
                     rendered.push(self.customer(&customer)?);
                 }
             }
+        }
+        for &cooperation in Cooperation::ALL {
+            self.customer(&CustomerVars {
+                cooperation,
+                ..customer
+            })?;
+        }
+        for &cause in Cause::ALL {
+            self.customer(&CustomerVars {
+                outcome: Outcome::Unresolved,
+                cause: cause.name(),
+                ..customer
+            })?;
         }
         self.customer(&customer.bare())?;
         let (system, user) = self.queries(&QueriesVars {

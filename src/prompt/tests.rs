@@ -2,7 +2,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::*;
-use crate::record::{Case, Outcome, Style, Tone};
+use crate::record::{Case, Cause, Cooperation, Outcome, Style, Tone};
 
 fn passages() -> Vec<PassageVar<'static>> {
     let passage = |heading, text| PassageVar { heading, text };
@@ -43,6 +43,12 @@ fn customer_vars(tone: Tone, style: Style, outcome: Outcome) -> CustomerVars<'st
         tone,
         style,
         outcome,
+        cooperation: Cooperation::Forthcoming,
+        cause: if outcome == Outcome::Unresolved {
+            Cause::PolicyRefuses.name()
+        } else {
+            ""
+        },
         item: "washing machine",
         order_id: "LK-48213",
         order_date: "3 May",
@@ -108,6 +114,20 @@ fn compact_prompts_are_what_the_demo_model_was_trained_on() {
             }
         }
     }
+    // It was trained without them.
+    let vars = customer_vars(Tone::Neutral, Style::Plain, Outcome::Unresolved);
+    let known = prompts.customer(&vars).unwrap();
+    for &cooperation in Cooperation::ALL {
+        for &cause in Cause::ALL {
+            let cause = cause.name();
+            let vars = CustomerVars {
+                cooperation,
+                cause,
+                ..vars
+            };
+            assert_eq!(prompts.customer(&vars).unwrap(), known);
+        }
+    }
     assert_eq!(
         prompts.status("Larkmoor").unwrap(),
         "Status: CONTINUE, RESOLVED, UNRESOLVED or ABANDONED?"
@@ -162,6 +182,26 @@ fn every_rendering_is_as_it_was() {
             let vars = customer_vars(Tone::Annoyed, Style::Casual, outcome);
             add(
                 &format!("customer {outcome}"),
+                prompts.customer(&vars).unwrap(),
+            );
+        }
+        for &cooperation in Cooperation::ALL {
+            let vars = CustomerVars {
+                cooperation,
+                ..customer_vars(Tone::Neutral, Style::Plain, Outcome::Resolved)
+            };
+            add(
+                &format!("customer {cooperation}"),
+                prompts.customer(&vars).unwrap(),
+            );
+        }
+        for &cause in Cause::ALL {
+            let vars = CustomerVars {
+                cause: cause.name(),
+                ..customer_vars(Tone::Neutral, Style::Plain, Outcome::Unresolved)
+            };
+            add(
+                &format!("customer UNRESOLVED {cause}"),
                 prompts.customer(&vars).unwrap(),
             );
         }

@@ -1,6 +1,6 @@
 use serde::Serialize;
 
-use crate::record::{Case, Outcome, Page, Style, Tone};
+use crate::record::{Case, Cooperation, Outcome, Page, Style, Tone};
 
 /// A paragraph as templates see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -72,6 +72,9 @@ pub struct CustomerVars<'a> {
     #[serde(serialize_with = "prompted_style")]
     pub style: Style,
     pub outcome: Outcome,
+    pub cooperation: Cooperation,
+    /// The name of a [`Cause`](crate::record::Cause); empty where the plan is not `UNRESOLVED`.
+    pub cause: &'static str,
     pub item: &'a str,
     pub order_id: &'a str,
     pub order_date: &'a str,

@@ -25,6 +25,43 @@ pub enum Style {
     Typos,
 }
 
+/// How readily a customer gives what is asked for.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Cooperation {
+    /// In full, with what may matter beside it.
+    #[default]
+    Forthcoming,
+    /// Half of it; the rest when asked again.
+    Partial,
+    /// In rough terms; the exact detail when asked again.
+    Vague,
+    /// Only after asking what it is for, and one detail at a time.
+    Frustrated,
+}
+
+/// Why a conversation is planned to end unresolved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// What answers the question is kept from the agent.
+    PageLacksIt,
+    /// The rule is against the customer, who does not accept it.
+    PolicyRefuses,
+    /// It becomes too much trouble.
+    CustomerGivesUp,
+}
+
+impl Cause {
+    /// The name as people read it.
+    #[must_use]
+    pub fn words(self) -> String {
+        self.name().replace('_', " ")
+    }
+}
+
 /// How a conversation came out for the customer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -53,6 +90,8 @@ macro_rules! names {
 }
 names!(Tone { Cheerful => "cheerful", Neutral => "neutral", Annoyed => "annoyed", Angry => "angry" });
 names!(Style { Plain => "plain", Casual => "casual", Formal => "formal", Typos => "typos" });
+names!(Cooperation { Forthcoming => "forthcoming", Partial => "partial", Vague => "vague", Frustrated => "frustrated" });
+names!(Cause { PageLacksIt => "page_lacks_it", PolicyRefuses => "policy_refuses", CustomerGivesUp => "customer_gives_up" });
 names!(Outcome { Resolved => "RESOLVED", Unresolved => "UNRESOLVED", Abandoned => "ABANDONED" });
 names!(EndReason { Customer => "customer", MaxTurns => "max_turns", GuardCut => "guard_cut", AllLeft => "all_left", Context => "context" });
 
@@ -80,6 +119,20 @@ pub struct Cell {
     pub style: Style,
     pub product: String,
     pub outcome: Outcome,
+    #[serde(default)]
+    pub cooperation: Cooperation,
+    /// Why it is to end unresolved, where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
+}
+
+impl Cell {
+    /// The planned cause, where the conversation came out as planned.
+    #[must_use]
+    pub fn cause_of(&self, outcome: Option<Outcome>) -> Option<Cause> {
+        self.cause
+            .filter(|_| outcome == Some(Outcome::Unresolved) && outcome == Some(self.outcome))
+    }
 }
 
 /// The facts of the customer's case: known to the customer, to the agent once told.

@@ -11,7 +11,8 @@ mod rewrite;
 mod turn;
 
 pub use conversation::{
-    Case, Cell, Conversation, EndReason, ModelMark, Outcome, Provenance, Style, Tone, Verdict,
+    Case, Cause, Cell, Conversation, Cooperation, EndReason, ModelMark, Outcome, Provenance, Style,
+    Tone, Verdict,
 };
 pub use dialogue::Dialogue;
 pub use experience::{Experience, Individual};

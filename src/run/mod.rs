@@ -6,6 +6,7 @@
 //! bytes an undisturbed run would have.
 
 mod case;
+mod causes;
 mod coordinator;
 mod entry;
 mod event;

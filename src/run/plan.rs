@@ -8,7 +8,7 @@ use crate::rng::Stream;
 use crate::settings::RunSpec;
 
 /// The version of the plan's rules; part of every conversation's fingerprint.
-pub const PLAN_VERSION: u32 = 1;
+pub const PLAN_VERSION: u32 = 2;
 
 /// A place in the plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,8 +42,16 @@ impl std::fmt::Display for Task {
         match self {
             Self::Support(SupportPlace { cell, .. }) => write!(
                 f,
-                "{} · {} · {} · {} › {}",
-                cell.tone, cell.style, cell.product, cell.page, cell.outcome
+                "{} · {} · {} · {} · {} › {}{}",
+                cell.tone,
+                cell.style,
+                cell.cooperation,
+                cell.product,
+                cell.page,
+                cell.outcome,
+                cell.cause
+                    .map(|cause| format!(" ({})", cause.words()))
+                    .unwrap_or_default(),
             ),
             Self::Group(place) => write!(
                 f,

@@ -4,6 +4,7 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::plan::{Plan, Slot, query_of};
+use crate::record::{Cause, Cell, Cooperation, Outcome};
 use crate::settings::{Environment, Overrides, RecipeText, RunSpec, resolve};
 
 fn spec(extra: &str) -> RunSpec {
@@ -22,7 +23,7 @@ fn pages(count: usize) -> Vec<String> {
 }
 
 /// The values of a slot, by axis.
-fn values(slot: &Slot) -> [String; 5] {
+fn values(slot: &Slot) -> [String; 6] {
     let cell = &slot.support().unwrap().cell;
     [
         cell.page.clone(),
@@ -30,6 +31,7 @@ fn values(slot: &Slot) -> [String; 5] {
         cell.style.to_string(),
         cell.product.clone(),
         cell.outcome.to_string(),
+        cell.cooperation.to_string(),
     ]
 }
 
@@ -46,6 +48,7 @@ fn shares(spec: &RunSpec, pages: &[String]) -> Vec<BTreeMap<String, f64>> {
         table("/customer/style"),
         table("/customer/product"),
         table("/plan/outcome"),
+        table("/customer/cooperation"),
     ];
     for table in &mut tables {
         let sum: f64 = table.values().sum();
@@ -58,28 +61,28 @@ fn shares(spec: &RunSpec, pages: &[String]) -> Vec<BTreeMap<String, f64>> {
 
 /// The largest distance from exact over all prefixes: of any axis' value, and of any pair.
 fn worst(slots: &[Slot], shares: &[BTreeMap<String, f64>]) -> (f64, f64) {
-    let mut single = vec![BTreeMap::<String, f64>::new(); 5];
+    let mut single = vec![BTreeMap::<String, f64>::new(); 6];
     let mut pair = BTreeMap::<(usize, usize, String, String), f64>::new();
     let (mut worst_single, mut worst_pair) = (0f64, 0f64);
     for (slot, n) in slots.iter().zip(1..) {
         let at = values(slot);
-        for a in 0..5 {
+        for a in 0..6 {
             *single[a].entry(at[a].clone()).or_default() += 1.0;
-            for b in a + 1..5 {
+            for b in a + 1..6 {
                 *pair
                     .entry((a, b, at[a].clone(), at[b].clone()))
                     .or_default() += 1.0;
             }
         }
-        for a in 0..5 {
+        for a in 0..6 {
             for (value, share) in &shares[a] {
                 worst_single = worst_single
                     .max((single[a].get(value).unwrap_or(&0.0) - f64::from(n) * share).abs());
             }
         }
         if n % 16 == 0 {
-            for a in 0..5 {
-                for b in a + 1..5 {
+            for a in 0..6 {
+                for b in a + 1..6 {
                     for (x, s) in &shares[a] {
                         for (y, t) in &shares[b] {
                             let seen = pair.get(&(a, b, x.clone(), y.clone())).unwrap_or(&0.0);
@@ -120,6 +123,79 @@ fn the_default_plan_is_balanced_at_every_moment() {
     assert!(pair < 3.0, "{pair}");
 }
 
+/// Of causes among the places planned unresolved: the largest distance from exact over all prefixes, and how many of each
+/// there are beside each page.
+fn causes(slots: &[Slot]) -> (f64, BTreeMap<(String, String), u32>) {
+    let shares = [
+        ("page_lacks_it", 0.4),
+        ("policy_refuses", 0.4),
+        ("customer_gives_up", 0.2),
+    ];
+    let (mut seen, mut met) = (BTreeMap::<String, f64>::new(), BTreeMap::new());
+    let (mut worst, mut places) = (0f64, 0.0);
+    for cell in slots.iter().map(|slot| &slot.support().unwrap().cell) {
+        assert_eq!(cell.cause.is_some(), cell.outcome == Outcome::Unresolved);
+        let Some(cause) = cell.cause else { continue };
+        *seen.entry(cause.to_string()).or_default() += 1.0;
+        *met.entry((cell.page.clone(), cause.to_string()))
+            .or_default() += 1;
+        places += 1.0;
+        for (cause, share) in shares {
+            worst = worst.max((seen.get(cause).unwrap_or(&0.0) - places * share).abs());
+        }
+    }
+    (worst, met)
+}
+
+#[test]
+fn causes_have_their_shares_among_the_unresolved_at_every_moment() {
+    let slots = Plan::new(&spec(""), &pages(6)).slots(600);
+    let (worst, met) = causes(&slots);
+    assert!(worst < 1.0, "{worst}");
+    // 20 places of each page are to end unresolved: 8, 8 and 4 of them by each cause.
+    assert_eq!(met.len(), 18);
+    for ((page, cause), count) in met {
+        let even = if cause == "customer_gives_up" {
+            4u32
+        } else {
+            8
+        };
+        assert!(even.abs_diff(count) <= 2, "{page} {cause} {count}");
+    }
+    let none = spec("plan.outcome = { RESOLVED = 1 }");
+    let slots = Plan::new(&none, &pages(6)).slots(60);
+    assert!(causes(&slots).1.is_empty());
+}
+
+/// Runs from before there were these axes are read as they were planned.
+#[test]
+fn plans_without_cooperation_and_cause_still_load() {
+    let mut json = serde_json::to_value(spec("")).unwrap();
+    json["customer"]
+        .as_object_mut()
+        .unwrap()
+        .remove("cooperation");
+    json["plan"].as_object_mut().unwrap().remove("cause");
+    let spec: RunSpec = serde_json::from_value(json).unwrap();
+    for slot in Plan::new(&spec, &pages(3)).slots(60) {
+        let cell = &slot.support().unwrap().cell;
+        assert_eq!(cell.cooperation, Cooperation::Forthcoming);
+        assert!(cell.cause.is_none_or(|cause| cause == Cause::PolicyRefuses));
+        let mut json = serde_json::to_value(cell).unwrap();
+        json.as_object_mut().unwrap().remove("cooperation");
+        json.as_object_mut().unwrap().remove("cause");
+        let old: Cell = serde_json::from_value(json).unwrap();
+        let cause = None;
+        assert_eq!(
+            old,
+            Cell {
+                cause,
+                ..cell.clone()
+            }
+        );
+    }
+}
+
 #[test]
 fn crossed_axes_are_exact_together() {
     let spec = spec("plan.cross = ['tone', 'style']");
@@ -130,6 +206,10 @@ fn crossed_axes_are_exact_together() {
     assert!(joint < 1.0, "{joint}");
     let (single, _) = worst(&slots, &shares);
     assert!(single < 2.0, "{single}");
+    let spec = self::spec("plan.cross = ['style', 'cooperation']");
+    let slots = Plan::new(&spec, &pages).slots(600);
+    let joint = worst_joint(&slots, &shares, 2, 5);
+    assert!(joint < 1.0, "{joint}");
 }
 
 #[test]

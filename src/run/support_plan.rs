@@ -1,8 +1,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::case::draw_case;
+use super::causes::Causes;
 use super::quota::{Quota, share_weights, weights};
-use crate::record::{Case, Cell, Outcome, Style, Tone};
+use crate::record::{Case, Cell, Cooperation, Outcome, Style, Tone};
 use crate::rng::Stream;
 use crate::settings::{Axis, RunSpec};
 
@@ -19,7 +20,7 @@ pub struct SupportPlace {
 ///
 /// Any prefix is balanced. On each axis every value is within less than one of its exact share; crossed axes are so
 /// jointly, and then nearly so one by one; every pair of axes is kept as even as that allows; what is still open is drawn
-/// from the place's stream. A place depends on the earlier ones and never on how many follow.
+/// from the place's stream. Causes are shared out among the places planned unresolved, see [`Causes`]. A place depends on the earlier ones and never on how many follow.
 #[derive(Clone, Debug)]
 pub(super) struct SupportPlan {
     pages: Vec<String>,
@@ -27,6 +28,8 @@ pub(super) struct SupportPlan {
     styles: Vec<Style>,
     products: Vec<String>,
     outcomes: Vec<Outcome>,
+    cooperations: Vec<Cooperation>,
+    causes: Causes,
     /// One per axis, in the order of [`Axis::ALL`].
     quotas: Vec<Quota>,
     units: Vec<Unit>,
@@ -70,6 +73,7 @@ impl SupportPlan {
             share_weights(&spec.customer.style),
             share_weights(&spec.customer.product),
             share_weights(&spec.plan.outcome),
+            share_weights(&spec.customer.cooperation),
         ];
         let mut units = Vec::new();
         let crossed: Vec<usize> = spec.plan.cross.iter().map(|axis| place(*axis)).collect();
@@ -90,6 +94,8 @@ impl SupportPlan {
             styles: spec.customer.style.values().copied().collect(),
             products: spec.customer.product.values().cloned().collect(),
             outcomes: spec.plan.outcome.values().copied().collect(),
+            cooperations: spec.customer.cooperation.values().copied().collect(),
+            causes: Causes::new(&spec.plan.cause, axis_weights.each_ref().map(Vec::len)),
             pairs: Pairs::new(axis_weights.each_ref().map(Vec::len)),
             quotas: axis_weights.into_iter().map(Quota::new).collect(),
             units,
@@ -176,7 +182,8 @@ impl Iterator for SupportPlan {
     fn next(&mut self) -> Option<SupportPlace> {
         let index = self.next;
         let draw = Stream::root(self.seed).child("plan").at(index);
-        let [page, tone, style, product, outcome] = self.choose(draw);
+        let chosen = self.choose(draw);
+        let [page, tone, style, product, outcome, cooperation] = chosen;
         self.next += 1;
         let page_use = self.page_uses[page];
         self.page_uses[page] += 1;
@@ -186,6 +193,9 @@ impl Iterator for SupportPlan {
             style: self.styles[style],
             product: self.products[product].clone(),
             outcome: self.outcomes[outcome],
+            cooperation: self.cooperations[cooperation],
+            cause: (self.outcomes[outcome] == Outcome::Unresolved)
+                .then(|| self.causes.choose(&chosen, draw.child("cause"))),
         };
         let case = draw_case(
             &cell.product,
@@ -205,7 +215,7 @@ const CROSSED_AXIS: f64 = 8.0;
 const CROSSED_JOINT: f64 = 8.0;
 
 /// The axes of a cell.
-const AXES: usize = Axis::ALL.len();
+pub(super) const AXES: usize = Axis::ALL.len();
 
 fn place(axis: Axis) -> usize {
     Axis::ALL

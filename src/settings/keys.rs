@@ -297,10 +297,12 @@ const KEYS: &[Key] = &[
     key("customer.tone", Kind::Shares, Part::Support),
     key("customer.style", Kind::Shares, Part::Support),
     key("customer.product", Kind::Shares, Part::Support),
+    key("customer.cooperation", Kind::Shares, Part::Support),
     key("customer.typos_per_turn", Kind::Whole, Part::Support),
     key("customer.first_message", Kind::Text, Part::FirstMessage),
     key("plan.kind", Kind::Shares, Part::Kinds),
     key("plan.outcome", Kind::Shares, Part::Support),
+    key("plan.cause", Kind::Shares, Part::Support),
     key("plan.cross", Kind::Texts, Part::Support),
     key(
         "plan.keep_only_planned_outcome",

@@ -91,6 +91,7 @@ pub struct CustomerFile {
     pub tone: Option<BTreeMap<String, f64>>,
     pub style: Option<BTreeMap<String, f64>>,
     pub product: Option<BTreeMap<String, f64>>,
+    pub cooperation: Option<BTreeMap<String, f64>>,
     pub typos_per_turn: Option<u64>,
     pub first_message: Option<String>,
 }
@@ -101,6 +102,7 @@ pub struct CustomerFile {
 pub struct PlanFile {
     pub kind: Option<BTreeMap<String, f64>>,
     pub outcome: Option<BTreeMap<String, f64>>,
+    pub cause: Option<BTreeMap<String, f64>>,
     pub cross: Option<Vec<String>>,
     pub keep_only_planned_outcome: Option<bool>,
 }

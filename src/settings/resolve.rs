@@ -191,6 +191,19 @@ const STYLES: &[(&str, f64)] = &[
     ("typos", 0.2),
 ];
 const OUTCOMES: &[(&str, f64)] = &[("RESOLVED", 0.7), ("UNRESOLVED", 0.2), ("ABANDONED", 0.1)];
+/// Most people say what they are asked; each of the others is common enough to be met in a small dataset.
+const COOPERATIONS: &[(&str, f64)] = &[
+    ("forthcoming", 0.55),
+    ("partial", 0.2),
+    ("vague", 0.15),
+    ("frustrated", 0.1),
+];
+/// Customers who walk away have a share among the outcomes; so giving up is the rarest here.
+const CAUSES: &[(&str, f64)] = &[
+    ("page_lacks_it", 0.4),
+    ("policy_refuses", 0.4),
+    ("customer_gives_up", 0.2),
+];
 const KINDS: &[(&str, f64)] = &[("support", 1.0)];
 const SIZES: &[(&str, f64)] = &[("2", 0.3), ("3", 0.4), ("4", 0.2), ("5", 0.1)];
 const PRODUCTS: &[(&str, f64)] = &[
@@ -208,7 +221,9 @@ pub(super) fn default_shares(path: &str) -> &'static [(&'static str, f64)] {
         "customer.tone" => TONES,
         "customer.style" => STYLES,
         "customer.product" => PRODUCTS,
+        "customer.cooperation" => COOPERATIONS,
         "plan.outcome" => OUTCOMES,
+        "plan.cause" => CAUSES,
         "plan.kind" => KINDS,
         "experiences.participants" => SIZES,
         _ => &[],
@@ -305,6 +320,7 @@ impl Decide<'_> {
             tone: self.shares("customer.tone", customer.tone.as_ref())?,
             style: self.shares("customer.style", customer.style.as_ref())?,
             product: self.shares("customer.product", customer.product.as_ref())?,
+            cooperation: self.shares("customer.cooperation", customer.cooperation.as_ref())?,
             typos_per_turn: self.number(
                 "customer.typos_per_turn",
                 customer.typos_per_turn,
@@ -349,6 +365,7 @@ impl Decide<'_> {
         Ok(PlanRules {
             kind: self.shares("plan.kind", plan.kind.as_ref())?,
             outcome: self.shares("plan.outcome", plan.outcome.as_ref())?,
+            cause: self.shares("plan.cause", plan.cause.as_ref())?,
             cross,
             keep_only_planned_outcome,
         })

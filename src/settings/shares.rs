@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::record::{Kind, Outcome, Style, Tone};
+use crate::record::{Cause, Cooperation, Kind, Outcome, Style, Tone};
 
 /// Something a recipe names in a table of shares.
 pub trait ShareName: Clone + PartialEq {
@@ -42,7 +42,7 @@ macro_rules! closed_names {
         }
     )+};
 }
-closed_names!(Tone, Style, Outcome, Kind);
+closed_names!(Tone, Style, Outcome, Kind, Cooperation, Cause);
 
 impl ShareName for String {
     fn share_name(&self) -> &str {
@@ -91,6 +91,12 @@ impl<T: ShareName> Shares<T> {
 }
 
 impl<T> Shares<T> {
+    /// Nothing but this value.
+    #[must_use]
+    pub fn only(value: T) -> Self {
+        Self(vec![(value, 1.0)])
+    }
+
     /// Values with their shares, in canonical order.
     #[must_use]
     pub fn entries(&self) -> &[(T, f64)] {

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::keys::{Keys, Stage, known_keys};
 use super::{ExperienceRules, GroupRules, ModelRules, Part, PersonaRules, Shares, TemplateKwargs};
-use crate::record::{self, Outcome, Style, Tone};
+use crate::record::{self, Cause, Cooperation, Outcome, Style, Tone};
 use crate::rng::Stream;
 
 /// Everything a run needs to be told, decided. Its fields are the recipe's keys.
@@ -218,11 +218,24 @@ pub struct Customer {
     pub tone: Shares<Tone>,
     pub style: Shares<Style>,
     pub product: Shares<String>,
+    /// How readily they give what is asked for.
+    #[serde(default = "all_forthcoming")]
+    pub cooperation: Shares<Cooperation>,
     /// Mistakes laid over each turn of a customer whose style is `typos`.
     pub typos_per_turn: u32,
     /// What a customer opens with.
     #[serde(default)]
     pub first_message: FirstMessage,
+}
+
+/// Of runs from before there was a choice.
+fn all_forthcoming() -> Shares<Cooperation> {
+    Shares::only(Cooperation::Forthcoming)
+}
+
+/// Of runs from before there was a choice.
+fn all_refused() -> Shares<Cause> {
+    Shares::only(Cause::PolicyRefuses)
 }
 
 /// What a customer opens with.
@@ -256,6 +269,9 @@ pub struct PlanRules {
     /// Which kinds of conversations, and how many of each.
     pub kind: Shares<record::Kind>,
     pub outcome: Shares<Outcome>,
+    /// Why places planned `UNRESOLVED` are to end so.
+    #[serde(default = "all_refused")]
+    pub cause: Shares<Cause>,
     /// Axes whose joint distribution is exact, not only each one's own.
     pub cross: Vec<Axis>,
     /// Turn down a conversation that came out otherwise than planned.
@@ -271,6 +287,7 @@ pub enum Axis {
     Style,
     Product,
     Outcome,
+    Cooperation,
 }
 
 impl Axis {
@@ -281,6 +298,7 @@ impl Axis {
         Self::Style,
         Self::Product,
         Self::Outcome,
+        Self::Cooperation,
     ];
 
     /// The name in recipes and summaries.
@@ -292,6 +310,7 @@ impl Axis {
             Self::Style => "style",
             Self::Product => "product",
             Self::Outcome => "outcome",
+            Self::Cooperation => "cooperation",
         }
     }
 }

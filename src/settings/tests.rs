@@ -167,6 +167,8 @@ fn every_key_is_read_and_has_a_place_in_the_spec() {
             Kind::Shares if key.path == "plan.outcome" => "{ RESOLVED = 3 }",
             Kind::Shares if key.path == "customer.style" => "{ formal = 3 }",
             Kind::Shares if key.path == "customer.tone" => "{ angry = 3 }",
+            Kind::Shares if key.path == "customer.cooperation" => "{ vague = 3 }",
+            Kind::Shares if key.path == "plan.cause" => "{ page_lacks_it = 3 }",
             Kind::Shares if key.path == "plan.kind" => "{ support = 3, group = 1 }",
             Kind::Shares if key.path == "experiences.participants" => "{ 6 = 3 }",
             Kind::Shares => "{ kettle = 3 }",
@@ -440,7 +442,7 @@ fn bad_values_say_what_where_and_what_was_expected() {
         ),
         (
             "plan.cross = ['tone', 'stile']",
-            "shop/mine.toml:2:6: `plan.cross` is the unknown name \"stile\"; expected one of page, tone, style, product, outcome",
+            "shop/mine.toml:2:6: `plan.cross` is the unknown name \"stile\"; expected one of page, tone, style, product, outcome, cooperation",
         ),
         (
             "plan.cross = ['tone']",

@@ -173,6 +173,8 @@ mod tests {
                 style: Style::Plain,
                 product: "kettle".into(),
                 outcome,
+                cooperation: crate::record::Cooperation::Forthcoming,
+                cause: None,
             },
             case: Case {
                 name: "Ada".into(),

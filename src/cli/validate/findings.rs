@@ -32,6 +32,8 @@ pub struct PlanFigures {
     pub places: u64,
     /// By axis, in the order of a cell's fields: how many places have each value.
     pub marginals: Vec<(Axis, BTreeMap<String, u64>)>,
+    /// How many of the places planned unresolved have each cause.
+    pub causes: BTreeMap<String, u64>,
     /// How many places have each kind of conversation.
     pub kinds: BTreeMap<String, u64>,
     /// How many group chats have how many people.
@@ -107,7 +109,7 @@ impl Findings {
             "ok": self.impossible.is_empty(),
             "settings": settings,
             "pages": self.pages,
-            "plan": { "places": self.plan.places, "marginals": marginals, "kinds": self.plan.kinds, "group_sizes": self.plan.group_sizes },
+            "plan": { "places": self.plan.places, "marginals": marginals, "causes": self.plan.causes, "kinds": self.plan.kinds, "group_sizes": self.plan.group_sizes },
             "prompts": { "pack": self.pack.name(), "samples": samples },
             "model": model,
             "impossible": self.impossible,
@@ -136,13 +138,21 @@ impl Findings {
         }
         let _ = writeln!(text, "{}", bold.apply_to(plan));
         if self.plan.kinds.len() > 1 {
-            let _ = writeln!(text, "  {:<8} {}", "kind", summed(&self.plan.kinds));
+            let _ = writeln!(text, "  {:<11} {}", "kind", summed(&self.plan.kinds));
         }
         if !self.plan.group_sizes.is_empty() {
-            let _ = writeln!(text, "  {:<8} {}", "people", summed(&self.plan.group_sizes));
+            let _ = writeln!(
+                text,
+                "  {:<11} {}",
+                "people",
+                summed(&self.plan.group_sizes)
+            );
         }
         for (axis, counts) in &self.plan.marginals {
-            let _ = writeln!(text, "  {:<8} {}", axis.name(), summed(counts));
+            let _ = writeln!(text, "  {:<11} {}", axis.name(), summed(counts));
+        }
+        if !self.plan.causes.is_empty() {
+            let _ = writeln!(text, "  {:<11} {}", "cause", summed(&self.plan.causes));
         }
         let prompts = format!("prompts, pack {}, with sample data", self.pack.name());
         let _ = writeln!(text, "{}", bold.apply_to(prompts));

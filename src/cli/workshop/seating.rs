@@ -414,9 +414,8 @@ fn longest_views(workshop: &Workshop) -> Result<Vec<ViewTokens>, Failure> {
     let places = Plan::new(spec, &ids).slots(MEASURED);
     for SupportPlace { cell, case, .. } in places.iter().filter_map(|slot| slot.support()) {
         let page = &workshop.pages[&cell.page];
-        let passages = choose_passages(page, &page.title, settings.passage_tokens, |text| {
-            cast.agent.model.count_tokens(text)
-        });
+        let count = |text: &str| cast.agent.model.count_tokens(text);
+        let passages = choose_passages(page, &page.title, settings.passage_tokens, count);
         let subject = Subject {
             page,
             passages: &passages,

@@ -286,7 +286,8 @@ fn opens_the_chat(view: &View) -> bool {
 
 fn mood(system: &str) -> &'static str {
     let system = system.to_lowercase();
-    if system.contains("not accept") {
+    let refuses = ["not accept", "take no substitute", "leave it as it is"];
+    if refuses.iter().any(|words| system.contains(words)) {
         "UNRESOLVED"
     } else if system.contains("leave early") {
         "ABANDONED"
