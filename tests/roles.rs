@@ -9,7 +9,7 @@ use serde_json::Value;
 
 /// A few short conversations of few pages, whatever their outcome: the laws are about bytes, and time is short.
 const SHORT: &[&str] = &[
-    "count=5",
+    "count=8",
     "max_attempts=2",
     "pages.include=returns,contact",
     "queries.per_page=2",

@@ -162,6 +162,76 @@ fn a_mixed_run_leaves_in_every_shape() {
 }
 
 #[test]
+fn each_sentence_of_an_agent_names_what_backs_it() {
+    let place = Place::new();
+    let run = made(&place, "support", "12");
+    let bare = place.ok(&["export", &run, "--out", "-"]).json_lines();
+    let linked = place
+        .ok(&["export", &run, "--out", "-", "--links"])
+        .json_lines();
+    let mut supported = 0;
+    for (row, bare) in linked.iter().zip(&bare) {
+        let messages = row["messages"].as_array().unwrap();
+        for (message, bare) in messages.iter().zip(bare["messages"].as_array().unwrap()) {
+            assert!(bare.get("links").is_none());
+            assert_eq!(message["content"], bare["content"]);
+            let content: Vec<char> = message["content"].as_str().unwrap().chars().collect();
+            let links = message["links"].as_array().unwrap();
+            assert_eq!(links.is_empty(), message["role"] == "user", "{message}");
+            for link in links {
+                let at = |name: &str| usize::try_from(link[name].as_u64().unwrap()).unwrap();
+                let sentence: String = content[at("start")..at("end")].iter().collect();
+                assert!(!sentence.trim().is_empty());
+                if link["support"] == "supported" && sentence.split(' ').count() > 4 {
+                    supported += 1;
+                    // The scripted agent takes its sentences from the page.
+                    let source = link["source"].as_str().unwrap();
+                    let shared = sentence.split(' ').filter(|word| source.contains(word));
+                    assert!(shared.count() >= 2, "{sentence} / {source}");
+                }
+            }
+        }
+    }
+    assert!(supported >= 12, "{supported}");
+    let shown = place.ok(&["show", &run, "0"]).out;
+    assert!(shown.contains("backed"), "{shown}");
+    let group = place.fails(
+        &[
+            "export", &run, "--out", "-", "--format", "asynth", "--links",
+        ],
+        2,
+    );
+    assert!(
+        group.contains("--links says nothing about --format asynth"),
+        "{group}"
+    );
+    // A language that the rules do not know: nothing is said of its sentences.
+    let run = {
+        place.ok(&[
+            "generate",
+            "support",
+            "--model",
+            SCRIPTED,
+            "--set",
+            "count=2",
+            "--set",
+            "language=de",
+            "--out",
+            "de",
+        ]);
+        place.only_run("de")
+    };
+    let rows = place
+        .ok(&["export", &run, "--out", "-", "--links"])
+        .json_lines();
+    let silent = |message: &Value| message["links"].as_array().unwrap().is_empty();
+    assert!(
+        rows.iter()
+            .all(|row| row["messages"].as_array().unwrap().iter().all(silent))
+    );
+}
+
+#[test]
 fn a_shape_that_a_run_has_nothing_of_is_refused_by_what_it_has() {
     let place = Place::new();
     let run = made(&place, "support", "3");

@@ -283,6 +283,7 @@ mod tests {
             text: text.into(),
             tokens: Vec::new(),
             edits: 0,
+            links: Vec::new(),
             rejected: rejected
                 .iter()
                 .map(|(kind, text)| Rejected {

@@ -252,6 +252,9 @@ pub struct ExportArgs {
     /// says most without having begun]
     #[arg(long, value_name = "each|NAME")]
     pub perspective: Option<String>,
+    /// messages: say of each sentence of a support agent what on the page backs it, or that nothing does (English only)
+    #[arg(long)]
+    pub links: bool,
     /// asynth: whether the word by which the customer ends a conversation stands in the last text [default: omit]
     #[arg(long, value_name = "append|omit", value_parser = ["append", "omit"], hide_possible_values = true)]
     pub stop_word: Option<String>,

@@ -9,21 +9,26 @@ use std::process::ExitCode;
 
 use super::args::ExportArgs;
 use super::failure::{Code, Failure};
+use super::show;
 use super::talk::grouped;
 use crate::export::{
-    self, AsynthRules, EmptyPlace, ExportError, Format, Item, Perspective, Roles, Shape, StopWord,
+    self, AsynthRules, EmptyPlace, ExportError, Format, Item, MessageRules, Perspective, Roles,
+    Shape, StopWord,
 };
 use crate::pipeline::RoundResult;
 use crate::record::{Dialogue, Experience, Kind};
 use crate::run::{Replay, RunDir, RunError, RunState, Task};
 
 pub fn run(args: &ExportArgs) -> Result<ExitCode, Failure> {
-    let shape = shape(args)?;
+    let mut shape = shape(args)?;
     let dir = RunDir::open(&args.run)?;
     check_kinds(&dir, args)?;
     let replay = dir.replay()?;
-    if let Shape::Messages(Perspective::Of(name)) = &shape {
-        check_name(&dir, &replay, name)?;
+    if let Shape::Messages(rules) = &mut shape {
+        if let Perspective::Of(name) = &rules.perspective {
+            check_name(&dir, &replay, name)?;
+        }
+        rules.links = args.links.then(|| show::pages(&dir));
     }
     let source = Source {
         dir: &dir,
@@ -67,6 +72,7 @@ fn shape(args: &ExportArgs) -> Result<Shape, Failure> {
             args.perspective.is_some(),
             Format::Messages,
         ),
+        ("--links", args.links, Format::Messages),
         ("--stop-word", args.stop_word.is_some(), Format::Asynth),
         ("--roles", args.roles.is_some(), Format::Asynth),
         ("--with-rejected", args.with_rejected, Format::Asynth),
@@ -86,10 +92,13 @@ fn shape(args: &ExportArgs) -> Result<Shape, Failure> {
         }
     }
     Ok(match format {
-        Format::Messages => Shape::Messages(match args.perspective.as_deref() {
-            None => Perspective::Busiest,
-            Some("each") => Perspective::Each,
-            Some(name) => Perspective::Of(name.to_owned()),
+        Format::Messages => Shape::Messages(MessageRules {
+            perspective: match args.perspective.as_deref() {
+                None => Perspective::Busiest,
+                Some("each") => Perspective::Each,
+                Some(name) => Perspective::Of(name.to_owned()),
+            },
+            links: None,
         }),
         Format::Asynth => Shape::Asynth(AsynthRules {
             stop_word: match args.stop_word.as_deref() {

@@ -10,9 +10,11 @@ use group::GroupMaker;
 use super::workshop::{Seating, Workshop};
 use crate::dialogue::DecisionRule;
 use crate::engine::{ChatError, ChatModel, Sampling};
+use crate::knowledge::grounding;
 use crate::pipeline::{
-    Assignment, Caller, Cast, PipelineError, Player, QueryContext, QuerySettings, RoundResult,
-    Shelf, SupportContext, SupportSettings, converse, generate_queries, passage_budget,
+    Assignment, Caller, Cast, Facts, PipelineError, Player, QueryContext, QuerySettings,
+    RoundResult, Shelf, SupportContext, SupportSettings, converse, generate_queries,
+    passage_budget,
 };
 use crate::record::{Dialogue, Experience, ModelRole, Page, Query};
 use crate::run::{About, MakeError, Maker, SharedCallLog, Slot};
@@ -263,8 +265,11 @@ pub fn support_settings(spec: &RunSpec, cast: &Cast) -> SupportSettings {
         decision: DecisionRule::Draw { temperature: 1.0 },
         passage_tokens: passage_tokens(spec, &cast.agent),
         typos_per_turn: spec.customer.typos_per_turn as usize,
-        // The rules know English.
-        check_facts: rules.check_facts && spec.language == "en",
+        facts: match (grounding::knows(&spec.language), rules.check_facts) {
+            (false, _) => Facts::Unread,
+            (true, false) => Facts::Linked,
+            (true, true) => Facts::Checked,
+        },
         opens_with_query: spec.customer.first_message == FirstMessage::Query,
         thank: rules.thank,
         ask: rules.ask,

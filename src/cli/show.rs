@@ -20,7 +20,9 @@ use super::workshop::{Workshop, load_pages};
 use crate::engine::{ChatModel, Message};
 use crate::model::template::Thought;
 use crate::pipeline::{Asked, Members, Seen, Sides, Subject, SupportSettings, seen, seen_in_group};
-use crate::record::{Conversation, Dialogue, GroupChat, ModelRole, Page, Rejected, Verdict};
+use crate::record::{
+    Conversation, Dialogue, GroupChat, Link, ModelRole, Page, Rejected, Support, Turn, Verdict,
+};
 use crate::run::{AttemptEnd, Replay, RunDir, SlotState, conversation_id};
 use crate::settings::Stage;
 
@@ -127,8 +129,8 @@ fn attempts(dir: &RunDir, replay: &Replay, id: &str) -> Result<Vec<(u64, u32)>, 
     Ok(found)
 }
 
-/// The run's pages, for their titles; none when they are gone.
-fn pages(dir: &RunDir) -> BTreeMap<String, Page> {
+/// The run's pages by id; none when they are gone.
+pub(super) fn pages(dir: &RunDir) -> BTreeMap<String, Page> {
     load_pages(&dir.manifest().spec)
         .map(|pages| pages.pages)
         .unwrap_or_default()
@@ -165,7 +167,10 @@ impl Shown {
         let page = |id: &str| self.pages.get(id);
         let mut text = talk::block(conversation, page, talk::width());
         if self.whole {
-            text.push_str(&particulars(conversation, &self.models));
+            let page = conversation
+                .support()
+                .and_then(|made| page(&made.cell.page));
+            text.push_str(&particulars(conversation, page, &self.models));
         }
         for prompt in prompts.iter().flatten() {
             text.push_str(&prompt.to_text());
@@ -195,7 +200,11 @@ impl Shown {
 }
 
 /// What the block of a conversation leaves out.
-fn particulars(conversation: &Dialogue, models: &BTreeMap<ModelRole, String>) -> String {
+fn particulars(
+    conversation: &Dialogue,
+    page: Option<&Page>,
+    models: &BTreeMap<ModelRole, String>,
+) -> String {
     let mut lines = match conversation {
         Dialogue::Support(conversation) => of_support(conversation),
         Dialogue::Group(chat) => of_group(chat),
@@ -213,6 +222,7 @@ fn particulars(conversation: &Dialogue, models: &BTreeMap<ModelRole, String>) ->
                 if turn.edits > 0 {
                     notes.push(format!("mistyped: {} places", turn.edits));
                 }
+                notes.extend(grounds(turn, page));
                 let note = |note| {
                     (
                         format!("turn {place}"),
@@ -314,6 +324,27 @@ fn of_group(chat: &GroupChat) -> Vec<(String, String)> {
         ),
     ));
     lines
+}
+
+/// What backs each sentence of a turn that claims something.
+fn grounds(turn: &Turn, page: Option<&Page>) -> Vec<String> {
+    let told = |link: &Link| {
+        let sentence = turn.text.get(link.sentence.clone()).unwrap_or_default();
+        match &link.verdict {
+            Support::NoClaim => None,
+            Support::Unsupported { why } => Some(format!("not backed ({why}): {sentence:?}")),
+            Support::Supported { paragraph, span } => {
+                let source = page
+                    .and_then(|page| page.paragraphs.get(*paragraph))
+                    .and_then(|paragraph| paragraph.text.get(span.clone()));
+                let source = source.map_or_else(String::new, |text| format!(", {text:?}"));
+                Some(format!(
+                    "backed by paragraph {paragraph}{source}: {sentence:?}"
+                ))
+            }
+        }
+    };
+    turn.links.iter().filter_map(told).collect()
 }
 
 fn rejections(rejected: &[Rejected]) -> Vec<String> {

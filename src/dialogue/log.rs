@@ -1,5 +1,5 @@
 use super::guards::Utterance;
-use crate::record::{Rejected, Role, Turn};
+use crate::record::{Link, Rejected, Role, Turn};
 
 /// What was said, in order, as nobody's view. It only ever grows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,6 +26,7 @@ impl Log {
             text: said.text().to_owned(),
             tokens,
             edits: 0,
+            links: Vec::new(),
             rejected,
         });
         self.said.push(said);
@@ -48,8 +49,16 @@ impl Log {
             text,
             tokens: Vec::new(),
             edits,
+            links: Vec::new(),
             rejected,
         });
+    }
+
+    /// Says of the last turn what backs each of its sentences.
+    pub fn link(&mut self, links: Vec<Link>) {
+        if let Some(turn) = self.turns.last_mut() {
+            turn.links = links;
+        }
     }
 
     /// The turns so far.

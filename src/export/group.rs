@@ -123,7 +123,7 @@ pub(super) mod tests {
     use std::path::Path;
 
     use crate::export::messages::tests::{conversation, provenance};
-    use crate::export::{Shape, to_writer};
+    use crate::export::{MessageRules, Shape, to_writer};
     use crate::record::{Dialogue, Experience, Individual, Move, Remark, Verdict};
 
     /// The third of them says nothing.
@@ -187,7 +187,10 @@ pub(super) mod tests {
         let dialogues = [Dialogue::Support(conversation()), Dialogue::Group(chat())];
         to_writer::<_, io::Error>(
             dialogues.map(Ok),
-            &Shape::Messages(perspective),
+            &Shape::Messages(MessageRules {
+                perspective,
+                links: None,
+            }),
             &provenance(),
             Path::new("x"),
             &mut bytes,

@@ -43,11 +43,11 @@ impl Shape {
         lines: &mut Lines<impl Write>,
     ) -> io::Result<()> {
         match (self, item) {
-            (Self::Messages(perspective), Item::Dialogue(dialogue)) => match &**dialogue {
+            (Self::Messages(rules), Item::Dialogue(dialogue)) => match &**dialogue {
                 Dialogue::Support(conversation) => {
-                    lines.row(&MessageRow::new(conversation, provenance))
+                    lines.row(&MessageRow::new(conversation, provenance, rules))
                 }
-                Dialogue::Group(chat) => match perspective {
+                Dialogue::Group(chat) => match &rules.perspective {
                     Perspective::Busiest => lines.row(&GroupRow::new(chat, provenance)),
                     Perspective::Each => {
                         GroupRow::of_each(chat, provenance).try_for_each(|row| lines.row(&row))

@@ -1,8 +1,20 @@
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
+use super::Perspective;
 use crate::record::{
-    Cause, Conversation, Cooperation, EndReason, Outcome, Provenance, Role, Style, Tone,
+    Cause, Conversation, Cooperation, EndReason, Outcome, Page, Provenance, Role, Style, Support,
+    Tone, Turn,
 };
+
+/// What is asked of the `messages` format.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MessageRules {
+    pub perspective: Perspective,
+    /// Say of each sentence of an agent what backs it, from these pages by id.
+    pub links: Option<BTreeMap<String, Page>>,
+}
 
 /// A row of the `messages` format. Field order is column order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -31,12 +43,65 @@ pub struct MessageRow<'a> {
 pub struct Message<'a> {
     pub role: &'static str,
     pub content: &'a str,
+    /// One for each sentence of an agent's message, where links are asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub links: Option<Vec<MessageLink<'a>>>,
+}
+
+/// What backs a sentence of a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MessageLink<'a> {
+    /// Characters of the content (Unicode scalar values).
+    pub start: usize,
+    pub end: usize,
+    /// `supported`, `unsupported` or `no_claim`.
+    pub support: &'static str,
+    /// Index of the page's paragraph that says so.
+    pub paragraph: Option<usize>,
+    /// The words there; none when the page is gone.
+    pub source: Option<&'a str>,
+    /// What is wrong, for people.
+    pub why: Option<String>,
+}
+
+impl<'a> MessageLink<'a> {
+    fn of(turn: &'a Turn, page: Option<&'a Page>) -> Vec<Self> {
+        let characters = |to: usize| turn.text.get(..to).map_or(0, |text| text.chars().count());
+        turn.links
+            .iter()
+            .map(|link| {
+                let mut row = Self {
+                    start: characters(link.sentence.start),
+                    end: characters(link.sentence.end),
+                    support: link.verdict.name(),
+                    paragraph: None,
+                    source: None,
+                    why: None,
+                };
+                match &link.verdict {
+                    Support::NoClaim => {}
+                    Support::Unsupported { why } => row.why = Some(why.to_string()),
+                    Support::Supported { paragraph, span } => {
+                        row.paragraph = Some(*paragraph);
+                        row.source = page
+                            .and_then(|page| page.paragraphs.get(*paragraph))
+                            .and_then(|paragraph| paragraph.text.get(span.clone()));
+                    }
+                }
+                row
+            })
+            .collect()
+    }
 }
 
 impl<'a> MessageRow<'a> {
     /// The row of a conversation.
     #[must_use]
-    pub fn new(conversation: &'a Conversation, provenance: &'a Provenance) -> Self {
+    pub fn new(
+        conversation: &'a Conversation,
+        provenance: &'a Provenance,
+        rules: &'a MessageRules,
+    ) -> Self {
         let role = |role| match role {
             Role::Customer => "user",
             Role::Agent => "assistant",
@@ -50,6 +115,10 @@ impl<'a> MessageRow<'a> {
                 .map(|turn| Message {
                     role: role(turn.speaker),
                     content: &turn.text,
+                    links: rules
+                        .links
+                        .as_ref()
+                        .map(|pages| MessageLink::of(turn, pages.get(&cell.page))),
                 })
                 .collect(),
             outcome: conversation.outcome,
@@ -73,12 +142,13 @@ impl<'a> MessageRow<'a> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use std::collections::BTreeMap;
     use std::io;
     use std::path::Path;
 
     use crate::export::{ExportError, Shape, to_file, to_writer};
-    use crate::record::{Case, Cell, Dialogue, ModelMark, ModelRole, Turn, Verdict};
+    use crate::record::{
+        Case, Cell, Dialogue, Link, ModelMark, ModelRole, Paragraph, Verdict, Why,
+    };
 
     pub fn conversation() -> Conversation {
         let turn = |speaker, text: &str| Turn {
@@ -86,6 +156,7 @@ pub(super) mod tests {
             text: text.into(),
             tokens: vec![1],
             edits: 0,
+            links: Vec::new(),
             rejected: Vec::new(),
         };
         Conversation {
@@ -152,11 +223,65 @@ pub(super) mod tests {
             ..provenance()
         };
         let conversation = conversation();
-        let row = serde_json::to_value(MessageRow::new(&conversation, &provenance)).unwrap();
+        let rules = MessageRules::default();
+        let row =
+            serde_json::to_value(MessageRow::new(&conversation, &provenance, &rules)).unwrap();
         assert_eq!(row["model"], "demo");
         let models = &row["provenance"]["models"];
         assert_eq!(models["customer"]["model"], "small");
         assert_eq!(models["agent"]["profile"], "int8");
+    }
+
+    #[test]
+    fn links_are_asked_for_and_count_characters() {
+        let page = Page {
+            id: "returns".into(),
+            title: "Returns".into(),
+            paragraphs: vec![Paragraph {
+                heading: String::new(),
+                text: "Please note: pick-up costs £9.".into(),
+            }],
+        };
+        let mut conversation = conversation();
+        let turn = &mut conversation.turns[1];
+        turn.text = "It’s £9. It is free!".into();
+        turn.links = vec![
+            Link {
+                sentence: 0..11,
+                verdict: Support::Supported {
+                    paragraph: 0,
+                    span: 13..31,
+                },
+            },
+            Link {
+                sentence: 12..23,
+                verdict: Support::Unsupported {
+                    why: Why::Number("free".into()),
+                },
+            },
+        ];
+        let provenance = provenance();
+        let row = |links| {
+            let rules = MessageRules {
+                links,
+                ..MessageRules::default()
+            };
+            let row = MessageRow::new(&conversation, &provenance, &rules);
+            serde_json::to_value(row).unwrap()["messages"].clone()
+        };
+        assert!(row(None)[1].get("links").is_none());
+        let links = row(Some([("returns".to_owned(), page)].into()));
+        assert_eq!(links[0]["links"], serde_json::json!([]));
+        assert_eq!(
+            links[1]["links"],
+            serde_json::json!([
+                { "start": 0, "end": 8, "support": "supported", "paragraph": 0, "source": "pick-up costs £9.", "why": null },
+                { "start": 9, "end": 20, "support": "unsupported", "paragraph": null, "source": null,
+                  "why": "`free` is not what the page gives for this" },
+            ])
+        );
+        let gone = row(Some(BTreeMap::new()));
+        assert!(gone[1]["links"][0]["source"].is_null() && gone[1]["links"][0]["paragraph"] == 0);
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub use convogen::{ConvogenRow, OPENING_SPEAKER, SituationConfig, Utterance};
 pub use group::{GroupMessage, GroupRow, Perspective};
 pub use item::{EmptyPlace, Item};
 pub use lines::{to_file, to_writer};
-pub use messages::{Message, MessageRow};
+pub use messages::{Message, MessageLink, MessageRow, MessageRules};
 
 use crate::record::Kind;
 
@@ -66,7 +66,7 @@ impl Format {
 /// A format, and what was asked of it. A record that a format has no rows for leaves none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Shape {
-    Messages(Perspective),
+    Messages(MessageRules),
     Asynth(AsynthRules),
     Convogen {
         /// Whether the chat begins with what its people were told.
@@ -77,7 +77,7 @@ pub enum Shape {
 
 impl Default for Shape {
     fn default() -> Self {
-        Self::Messages(Perspective::Busiest)
+        Self::Messages(MessageRules::default())
     }
 }
 

@@ -34,7 +34,7 @@ pub use queries::{
     QueryContext, QuerySet, answers_in_form, generate_queries, worst_case_tokens as query_tokens,
 };
 pub use query_file::{GivenQuery, QueryFileError, QueryFormat, parse_queries, read_queries};
-pub use settings::{QuerySettings, SupportSettings, passage_budget};
+pub use settings::{Facts, QuerySettings, SupportSettings, passage_budget};
 pub use sides::{Asked, Seen, Side, Sides, Subject, ViewTokens, seen};
 pub use support::{Assignment, Shelf, SupportContext, converse};
 

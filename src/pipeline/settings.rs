@@ -40,8 +40,8 @@ pub struct SupportSettings {
     pub typos_per_turn: usize,
     /// The customer opens with the question itself, rewritten for product, tone and style, and not in its own words.
     pub opens_with_query: bool,
-    /// Turn down, once, an agent's reply with a number, code or policy that is neither on the page nor in the case.
-    pub check_facts: bool,
+    /// What is made of the facts that the agent states.
+    pub facts: Facts,
     /// Share of the agent's turns that thank, and that end in a question. With either, every turn of the agent is steered.
     pub thank: Option<f64>,
     pub ask: Option<f64>,
@@ -49,6 +49,19 @@ pub struct SupportSettings {
     pub keep_only_planned_outcome: bool,
     /// Texts that end a reply.
     pub stop: Vec<String>,
+}
+
+/// What is made of the facts that an agent states.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Facts {
+    /// Nothing: the rules do not know the language.
+    #[default]
+    Unread,
+    /// Each sentence is linked to what backs it.
+    Linked,
+    /// As well, a reply with a number, code or policy that is neither on the page nor in the case is turned down, once.
+    Checked,
 }
 
 impl Default for SupportSettings {
@@ -70,7 +83,7 @@ impl Default for SupportSettings {
             passage_tokens: 170,
             typos_per_turn: 3,
             opens_with_query: false,
-            check_facts: false,
+            facts: Facts::Unread,
             thank: None,
             ask: None,
             keep_only_planned_outcome: false,

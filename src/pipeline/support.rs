@@ -3,13 +3,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::rewrite::{Rewriter, rewrite_tokens};
 use super::sides::{Sides, Subject};
-use super::{Caller, PipelineError, SupportSettings};
+use super::{Caller, Facts, PipelineError, SupportSettings};
 use crate::augment::typos;
 use crate::dialogue::guards::{self, Utterance};
 use crate::dialogue::{Decision, Log, Steering, decide, end_choice};
 use crate::engine::{Ask, ChatError, Completion, Finish, Session};
 use crate::knowledge::Passages;
-use crate::knowledge::grounding::{Grounds, Told};
+use crate::knowledge::grounding::{Examined, Grounds, Told};
 use crate::record::Rewrite;
 use crate::record::{
     Case, Cause, Cell, Conversation, EndReason, GuardHit, GuardKind, ModelRole, Outcome, Page,
@@ -365,22 +365,28 @@ impl<'a> Talk<'a> {
         for attempt in 0..=REGENERATIONS {
             let completion = self.ask(session, speaker, turn, attempt, steering).await?;
             let text = completion.text.trim().to_owned();
+            let said = Utterance::new(&text);
+            let hit = self.guard(speaker, &said, completion.finish);
+            let examined = hit
+                .is_none()
+                .then(|| self.examine(speaker, &text))
+                .flatten();
             // What is only not as it should be is better than nothing.
             let missed = || {
                 if attempt == REGENERATIONS {
                     return None;
                 }
-                self.unbacked(speaker, &text).or_else(|| {
+                self.unbacked(&text, examined.as_ref()).or_else(|| {
                     Some(GuardHit {
                         kind: GuardKind::Steering,
                         detail: steering?.missed(&text)?,
                     })
                 })
             };
-            let said = Utterance::new(&text);
-            let hit = self.guard(speaker, &said, completion.finish);
             let Some(hit) = hit.or_else(missed) else {
                 self.say(speaker, turn, said, completion, rejected);
+                self.log
+                    .link(examined.map(|seen| seen.links).unwrap_or_default());
                 return Ok(Ok(()));
             };
             rejected.push(Rejected { text, hit });
@@ -443,15 +449,19 @@ impl<'a> Talk<'a> {
         })
     }
 
+    /// What backs a reply of the agent's.
+    fn examine(&self, speaker: Role, text: &str) -> Option<Examined> {
+        let grounded = speaker == Role::Agent && self.context.settings.facts != Facts::Unread;
+        let grounds = &self.shelved.grounds;
+        grounded.then(|| grounds.examine(&self.passages, &self.told, text))
+    }
+
     /// What a reply of the agent's states that nothing backs.
-    fn unbacked(&self, speaker: Role, text: &str) -> Option<GuardHit> {
-        let settings = &self.context.settings;
-        if speaker == Role::Customer || !settings.check_facts {
+    fn unbacked(&self, text: &str, examined: Option<&Examined>) -> Option<GuardHit> {
+        if self.context.settings.facts != Facts::Checked {
             return None;
         }
-        let grounds = &self.shelved.grounds;
-        let found = grounds.numbers_not_backed(&self.passages, &self.told, text);
-        let first = found.first()?;
+        let first = examined?.not_backed.first()?;
         Some(GuardHit {
             kind: GuardKind::Unbacked,
             detail: format!(
@@ -515,7 +525,7 @@ impl<'a> Talk<'a> {
 
     /// The agent takes in what the customer says.
     fn hear(&mut self, text: &str) {
-        if self.context.settings.check_facts {
+        if self.context.settings.facts != Facts::Unread {
             self.told.hear(text);
         }
     }

@@ -1,5 +1,7 @@
 use serde::{Deserialize, Serialize};
 
+use super::Link;
+
 /// Who speaks in a support conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -42,6 +44,9 @@ pub struct Turn {
     /// Mistakes the rule engines put in after generation.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub edits: u32,
+    /// What backs each sentence of an agent's turn; empty where that was not looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<Link>,
     /// Replies that a guard turned down before this one, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rejected: Vec<Rejected>,

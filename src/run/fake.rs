@@ -282,6 +282,7 @@ impl Maker for FakeMaker {
                 text: reply.text,
                 tokens: reply.tokens,
                 edits: 0,
+                links: Vec::new(),
                 rejected: Vec::new(),
             });
         }

@@ -30,77 +30,28 @@ mod wording;
 pub use told::Told;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::fmt;
 use std::ops::Range;
-
-use serde::{Deserialize, Serialize};
 
 use self::quantity::{Measure, Quantity};
 use self::reading::Reading;
 use super::bm25::Bm25;
 use super::sentences;
-use crate::record::Page;
+use crate::record::{Link, Page, Support, Why};
 
-/// A sentence of a reply and what became of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Link {
-    /// Bytes of the reply.
-    pub sentence: Range<usize>,
-    pub verdict: Support,
+/// Whether replies in a language can be examined.
+#[must_use]
+pub fn knows(language: &str) -> bool {
+    language == "en"
 }
 
-/// Whether a page backs a sentence.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "support")]
-pub enum Support {
-    /// This place says so; where two sentences of the page were merged, the one that says more of it.
-    Supported {
-        /// Index of the page's paragraph.
-        paragraph: usize,
-        /// Bytes of its text.
-        span: Range<usize>,
-    },
-    /// Nothing that the agent saw says so.
-    Unsupported { why: Why },
-    /// It states nothing about the shop.
-    NoClaim,
-}
-
-/// What is wrong with a sentence, with the words in question.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "kind", content = "words")]
-pub enum Why {
-    /// A number that the page does not give, or gives for something else.
-    Number(String),
-    /// The right number as the wrong limit: at least for at most.
-    Limit(String),
-    /// Says yes where the page says no, or the reverse.
-    Denial(String),
-    /// A name, code or address from elsewhere.
-    Name(String),
-    /// A day, channel, product or quantifier other than the page's.
-    Word(String),
-    /// A condition that the page does not make.
-    Condition(String),
-    /// Something the agent says to have done.
-    Deed(String),
-    /// Too little of it stands on the page; the words that do not.
-    Elsewhere(String),
-}
-
-impl fmt::Display for Why {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Number(words) => write!(f, "`{words}` is not what the page gives for this"),
-            Self::Limit(words) => write!(f, "`{words}` turns the page's limit round"),
-            Self::Denial(words) => write!(f, "the page says the opposite of `{words}`"),
-            Self::Name(words) => write!(f, "`{words}` is not on the page"),
-            Self::Word(words) => write!(f, "the page does not say `{words}` here"),
-            Self::Condition(words) => write!(f, "the page does not ask for `{words}`"),
-            Self::Deed(words) => write!(f, "an agent cannot have done this: `{words}`"),
-            Self::Elsewhere(words) => write!(f, "not on the page: {words}"),
-        }
-    }
+/// What was seen in a reply.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Examined {
+    /// One for each sentence.
+    pub links: Vec<Link>,
+    /// Numbers, codes and policy terms that stand neither in the paragraphs that the agent saw nor in the case, and which
+    /// the customer did not name; in the order of the reply.
+    pub not_backed: Vec<NotBacked>,
 }
 
 /// A number, code or policy term of a reply that nothing backs.
@@ -212,15 +163,20 @@ impl Grounds {
 
     /// Looks at every sentence of a reply of the agent's, who saw these paragraphs of the page.
     #[must_use]
-    pub fn link(&self, passages: &[usize], told: &Told, reply: &str) -> Vec<Link> {
+    pub fn examine(&self, passages: &[usize], told: &Told, reply: &str) -> Examined {
         let seen = self.seen(passages);
-        sentences(reply)
-            .into_iter()
-            .map(|sentence| Link {
-                verdict: self.support(&seen, told, &reply[sentence.clone()]),
+        let mut examined = Examined::default();
+        for sentence in sentences(reply) {
+            let text = &reply[sentence.clone()];
+            let reading = Reading::of(text);
+            self.add_not_backed(&seen, told, &reading, sentence.start, &mut examined);
+            examined.links.push(Link {
+                verdict: self.support(&seen, told, text, &reading),
                 sentence,
-            })
-            .collect()
+            });
+        }
+        examined.not_backed.sort_by_key(|found| found.span.start);
+        examined
     }
 
     fn seen(&self, passages: &[usize]) -> Vec<bool> {
@@ -233,14 +189,13 @@ impl Grounds {
         seen
     }
 
-    fn support(&self, seen: &[bool], told: &Told, sentence: &str) -> Support {
-        let reading = Reading::of(sentence);
-        if let Some(verb) = chat::deed(&reading) {
+    fn support(&self, seen: &[bool], told: &Told, sentence: &str, reading: &Reading) -> Support {
+        if let Some(verb) = chat::deed(reading) {
             return Support::Unsupported {
                 why: Why::Deed(verb.to_owned()),
             };
         }
-        if chat::is_question(sentence, &reading) {
+        if chat::is_question(sentence, reading) {
             let stray = reading.quantities.iter().find(|quantity| {
                 !told.knows(quantity)
                     && !self.gives(seen, quantity)
@@ -248,13 +203,13 @@ impl Grounds {
             });
             return match stray {
                 Some(quantity) => Support::Unsupported {
-                    why: Why::Number(words_at(sentence, &reading, &quantity.tokens)),
+                    why: Why::Number(words_at(sentence, reading, &quantity.tokens)),
                 },
                 None => Support::NoClaim,
             };
         }
-        let claims = chat::claims(&reading, told);
-        verify::Claim::new(self, seen, told, sentence, &reading, &claims).verdict()
+        let claims = chat::claims(reading, told);
+        verify::Claim::new(self, seen, told, sentence, reading, &claims).verdict()
     }
 
     /// Whether some paragraph that was seen gives this number.
@@ -275,70 +230,63 @@ impl Grounds {
             .filter(|(_, stated)| seen[stated.paragraph])
     }
 
-    /// Numbers, codes and policy terms of a reply that stand neither in the paragraphs that the agent saw nor in the
-    /// case, and which the customer did not name. Cheap: for a guard after every turn.
-    #[must_use]
-    pub fn numbers_not_backed(
+    /// Numbers, codes and policy terms of a sentence that stand neither in the paragraphs that the agent saw nor in the
+    /// case, and which the customer did not name.
+    fn add_not_backed(
         &self,
-        passages: &[usize],
+        seen: &[bool],
         told: &Told,
-        reply: &str,
-    ) -> Vec<NotBacked> {
-        let seen = self.seen(passages);
-        let mut found = Vec::new();
-        for sentence in sentences(reply) {
-            let reading = Reading::of(&reply[sentence.clone()]);
-            let mut push = |from: usize, to: usize, what| {
-                let span = sentence.start + reading.tokens[from].at.start
-                    ..sentence.start + reading.tokens[to].at.end;
-                found.push(NotBacked { span, what });
-            };
-            for quantity in &reading.quantities {
-                // "the two of you", "one or two things"
-                let few = quantity.measure == Measure::Count && quantity.value <= 3000;
-                if !few
-                    && !told.knows(quantity)
-                    && !told.in_case(quantity)
-                    && !self.gives(&seen, quantity)
-                {
-                    push(
-                        quantity.tokens.start,
-                        quantity.tokens.end - 1,
-                        Unbacked::Number,
-                    );
-                }
-            }
-            for (index, token) in reading.tokens.iter().enumerate() {
-                match token.kind {
-                    tokens::Kind::Code => {
-                        let known = told.knows_code(&token.text) || told.code_in_case(&token.text);
-                        let given = self.visible(&seen).any(|(_, stated)| {
-                            stated.reading.codes().any(|code| code.text == token.text)
-                        });
-                        if !known && !given {
-                            push(index, index, Unbacked::Code);
-                        }
-                    }
-                    tokens::Kind::Word => {
-                        let base = lexicon::base(&token.text);
-                        let policy = lexicon::policy(&base).is_some();
-                        let idle = token.text == "free"
-                            && index > 0
-                            && reading.tokens[index - 1].text == "feel";
-                        let given = seen
-                            .iter()
-                            .zip(&self.words)
-                            .any(|(&seen, words)| seen && words.contains(&base));
-                        if policy && !idle && !given && !told.said_word(&base) {
-                            push(index, index, Unbacked::Term);
-                        }
-                    }
-                    _ => {}
-                }
+        reading: &Reading,
+        start: usize,
+        examined: &mut Examined,
+    ) {
+        let mut push = |from: usize, to: usize, what| {
+            let span = start + reading.tokens[from].at.start..start + reading.tokens[to].at.end;
+            examined.not_backed.push(NotBacked { span, what });
+        };
+        for quantity in &reading.quantities {
+            // "the two of you", "one or two things"
+            let few = quantity.measure == Measure::Count && quantity.value <= 3000;
+            if !few
+                && !told.knows(quantity)
+                && !told.in_case(quantity)
+                && !self.gives(seen, quantity)
+            {
+                push(
+                    quantity.tokens.start,
+                    quantity.tokens.end - 1,
+                    Unbacked::Number,
+                );
             }
         }
-        found.sort_by_key(|not_backed| not_backed.span.start);
-        found
+        for (index, token) in reading.tokens.iter().enumerate() {
+            match token.kind {
+                tokens::Kind::Code => {
+                    let known = told.knows_code(&token.text) || told.code_in_case(&token.text);
+                    let given = self.visible(seen).any(|(_, stated)| {
+                        stated.reading.codes().any(|code| code.text == token.text)
+                    });
+                    if !known && !given {
+                        push(index, index, Unbacked::Code);
+                    }
+                }
+                tokens::Kind::Word => {
+                    let base = lexicon::base(&token.text);
+                    let policy = lexicon::policy(&base).is_some();
+                    let idle = token.text == "free"
+                        && index > 0
+                        && reading.tokens[index - 1].text == "feel";
+                    let given = seen
+                        .iter()
+                        .zip(&self.words)
+                        .any(|(&seen, words)| seen && words.contains(&base));
+                    if policy && !idle && !given && !told.said_word(&base) {
+                        push(index, index, Unbacked::Term);
+                    }
+                }
+                _ => {}
+            }
+        }
     }
 }
 

@@ -69,7 +69,7 @@ fn all(page: &Page) -> Vec<usize> {
 
 /// The worst that any sentence of a reply gets.
 fn verdict(page: &Page, grounds: &Grounds, told: &Told, text: &str) -> Support {
-    let links = grounds.link(&all(page), told, text);
+    let links = grounds.examine(&all(page), told, text).links;
     let worst = |support: &Support| match support {
         Support::Unsupported { .. } => 2,
         Support::Supported { .. } => 1,
@@ -214,7 +214,9 @@ fn a_link_names_the_place_on_the_page() {
     let grounds = Grounds::of(&page);
     let reply =
         "Hi Ada! You have thirty days from delivery to send most things back. Shall I explain how?";
-    let links = grounds.link(&all(&page), &told("how long do I have?"), reply);
+    let links = grounds
+        .examine(&all(&page), &told("how long do I have?"), reply)
+        .links;
     assert_eq!(links.len(), 3);
     assert_eq!(
         (&links[0].verdict, &links[2].verdict),
@@ -232,18 +234,19 @@ fn a_link_names_the_place_on_the_page() {
         .into_iter()
         .filter(|index| index != paragraph)
         .collect();
-    let links = grounds.link(&unseen, &told(""), reply);
+    let links = grounds.examine(&unseen, &told(""), reply).links;
     assert!(
         matches!(links[1].verdict, Support::Unsupported { .. }),
         "{links:?}"
     );
     assert!(
         grounds
-            .link(&[], &told(""), reply)
+            .examine(&[], &told(""), reply)
+            .links
             .iter()
             .all(|link| !matches!(link.verdict, Support::Supported { .. }))
     );
-    assert!(grounds.link(&[999], &told(""), "").is_empty());
+    assert!(grounds.examine(&[999], &told(""), "").links.is_empty());
 }
 
 #[test]
@@ -317,7 +320,8 @@ fn the_guard_knows_the_page_the_case_and_the_customer() {
     let heard = told("i bought it 34 days ago");
     let found = |reply: &str| -> Vec<String> {
         grounds
-            .numbers_not_backed(&all(&page), &heard, reply)
+            .examine(&all(&page), &heard, reply)
+            .not_backed
             .into_iter()
             .map(|not_backed| reply[not_backed.span].to_owned())
             .collect()
@@ -422,13 +426,13 @@ proptest::proptest! {
         let page = shipped("returns");
         let grounds = Grounds::of(&page);
         let heard = told(&text);
-        for link in grounds.link(&all(&page), &heard, &text) {
+        for link in grounds.examine(&all(&page), &heard, &text).links {
             proptest::prop_assert!(text.get(link.sentence).is_some());
         }
-        for not_backed in grounds.numbers_not_backed(&all(&page), &told(""), &text) {
+        for not_backed in grounds.examine(&all(&page), &told(""), &text).not_backed {
             proptest::prop_assert!(text.get(not_backed.span).is_some_and(|words| !words.is_empty()));
         }
         let odd = parse("odd", Format::Text, &text);
-        proptest::prop_assert_eq!(Grounds::of(&odd).link(&all(&odd), &heard, "You have 30 days.").len(), 1);
+        proptest::prop_assert_eq!(Grounds::of(&odd).examine(&all(&odd), &heard, "You have 30 days.").links.len(), 1);
     }
 }
