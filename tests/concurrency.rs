@@ -33,7 +33,7 @@ fn law(arguments: &[&str], rows: usize) {
 
 #[test]
 fn with_a_script() {
-    let model = "scripted:echo=0.1,long=0.05,empty=0.05,error=0.01,duplicate=0.1";
+    let model = "scripted:echo=0.1,long=0.05,empty=0.05,error=0.01,duplicate=0.1,thank=0.2,ask_back=0.2,evade=0.1";
     law(&["--model", model, "--set", "count=40"], 30);
 }
 

@@ -187,6 +187,7 @@ pub async fn measure(trial: &Trial, tell: &dyn Fn(News<'_>)) -> Result<Fitness, 
             cell: place.cell.clone(),
             case: place.case.clone(),
             query: of_page[query].clone(),
+            second: None,
             page,
         };
         let context = trial.support.clone();
@@ -321,6 +322,7 @@ mod tests {
             query_id: "returns/0".into(),
             query: "?".into(),
             rewrites: Vec::new(),
+            goals: Vec::new(),
             passages: Vec::new(),
             turns,
             outcome: None,

@@ -138,13 +138,14 @@ impl Maker for RunMaker {
         about: About<'_>,
     ) -> Result<Dialogue, MakeError> {
         match (about, &self.group) {
-            (About::Query(place, query), _) => {
+            (About::Query(place, query, second), _) => {
                 let assignment = Assignment {
                     slot: slot.index,
                     attempt,
                     cell: place.cell.clone(),
                     case: place.case.clone(),
                     query: query.clone(),
+                    second: second.cloned(),
                     page: Arc::clone(self.page(&query.page)?),
                 };
                 let made = converse(&self.support, assignment).await;

@@ -21,7 +21,8 @@ use crate::engine::{ChatModel, Message};
 use crate::model::template::Thought;
 use crate::pipeline::{Asked, Members, Seen, Sides, Subject, SupportSettings, seen, seen_in_group};
 use crate::record::{
-    Conversation, Dialogue, GroupChat, Link, ModelRole, Page, Rejected, Support, Turn, Verdict,
+    Conversation, Dialogue, Goal, GoalState, GroupChat, Link, ModelRole, Page, Rejected, Support,
+    Turn, Verdict,
 };
 use crate::run::{AttemptEnd, Replay, RunDir, SlotState, conversation_id};
 use crate::settings::Stage;
@@ -258,11 +259,11 @@ fn particulars(
 }
 
 fn of_support(conversation: &Conversation) -> Vec<(String, String)> {
-    let case = &conversation.case;
+    let (case, cell) = (&conversation.case, &conversation.cell);
     let outcome = conversation
         .outcome
         .map_or("none", |outcome| outcome.name());
-    vec![
+    let mut lines = vec![
         (
             "question".into(),
             format!("{} ({})", conversation.query, conversation.query_id),
@@ -278,16 +279,33 @@ fn of_support(conversation: &Conversation) -> Vec<(String, String)> {
             "outcome".into(),
             format!(
                 "{outcome} (planned {}{}), ended by {}",
-                conversation.cell.outcome,
-                conversation
-                    .cell
-                    .cause
+                cell.outcome,
+                cell.cause
                     .map(|cause| format!(": {}", cause.words()))
                     .unwrap_or_default(),
                 conversation.end_reason
             ),
         ),
-    ]
+    ];
+    lines.extend(
+        conversation
+            .goals
+            .iter()
+            .map(|goal| ("goal".into(), told_goal(goal))),
+    );
+    lines
+}
+
+/// How far a question got, in a line.
+fn told_goal(goal: &Goal) -> String {
+    let at = |turn: Option<usize>| turn.map_or(String::new(), |turn| format!(" at turn {turn}"));
+    let state = match goal.state() {
+        _ if goal.raised.is_none() => "never asked".to_owned(),
+        GoalState::Open => "open".to_owned(),
+        GoalState::Attempted => format!("attempted{}", at(goal.attempted)),
+        GoalState::Done => format!("done{}, attempted{}", at(goal.done), at(goal.attempted)),
+    };
+    format!("{state}: {}", goal.question)
 }
 
 fn of_group(chat: &GroupChat) -> Vec<(String, String)> {
@@ -455,6 +473,7 @@ impl Prompter {
             page,
             passages: &conversation.passages,
             query: &conversation.query,
+            second: conversation.goals.get(1).map(|goal| goal.question.as_str()),
             cell: &conversation.cell,
             case: &conversation.case,
         };

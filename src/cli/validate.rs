@@ -241,6 +241,7 @@ fn measure(
             page,
             passages: &passages,
             query,
+            second: (spec.customer.second_question > 0.0).then_some(query),
             cell,
             case,
         };
@@ -372,9 +373,11 @@ fn samples(spec: &RunSpec, cast: &Cast) -> Result<Vec<Sample>, Failure> {
 fn reader(template: Template) -> ModelRole {
     match template {
         Template::Agent | Template::Steer => ModelRole::Agent,
-        Template::Customer | Template::RewriteSystem | Template::Rewrite | Template::ProductFit => {
-            ModelRole::Customer
-        }
+        Template::Customer
+        | Template::Second
+        | Template::RewriteSystem
+        | Template::Rewrite
+        | Template::ProductFit => ModelRole::Customer,
         Template::Status => ModelRole::Status,
         Template::QueriesSystem | Template::Queries => ModelRole::Queries,
         Template::ExperiencesSystem | Template::Experiences => ModelRole::Experiences,
@@ -388,6 +391,7 @@ fn keep_used(spec: &RunSpec, samples: &mut Vec<Sample>) {
     let roles: Vec<ModelRole> = spec.roles().collect();
     samples.retain(|sample| {
         let used = match sample.template {
+            Template::Second => spec.customer.second_question > 0.0,
             Template::Steer => spec.conversation.is_steered(),
             Template::RewriteSystem | Template::Rewrite | Template::ProductFit => {
                 spec.customer.first_message == FirstMessage::Query

@@ -183,6 +183,9 @@ impl Workshop {
                     conversations.push(("", &cast.customer, template));
                 }
             }
+            if spec.customer.second_question > 0.0 {
+                conversations.push(("", &cast.customer, Template::Second));
+            }
             if spec.conversation.is_steered() {
                 conversations.push(("", &cast.agent, Template::Steer));
             }

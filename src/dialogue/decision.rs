@@ -33,6 +33,17 @@ pub enum DecisionRule {
     Draw { temperature: f32 },
 }
 
+/// The log-probabilities of [`Decision::WORDS`] where the customer cannot take it for resolved.
+#[must_use]
+pub fn without_resolved(mut scores: Vec<f32>) -> Vec<f32> {
+    for (score, decision) in scores.iter_mut().zip(Decision::ALL) {
+        if *decision == Decision::End(Outcome::Resolved) {
+            *score = f32::NEG_INFINITY;
+        }
+    }
+    scores
+}
+
 /// The decision, given one log-probability per word of [`Decision::WORDS`]. `None` when there is no number to go by.
 #[must_use]
 pub fn decide(scores: &[f32], rule: DecisionRule, draw: Stream) -> Option<Decision> {
@@ -137,6 +148,19 @@ mod tests {
             let rule = DecisionRule::Draw { temperature: 5.0 };
             assert!(end_choice(&SCORES, rule, Stream::root(seed)).is_some());
         }
+    }
+
+    #[test]
+    fn what_is_open_cannot_be_resolved() {
+        let scores = without_resolved(vec![-3.0, -0.1, -2.0, -4.0]);
+        for seed in 0..100 {
+            let (rule, draw) = (DecisionRule::Draw { temperature: 5.0 }, Stream::root(seed));
+            let resolved = Outcome::Resolved;
+            assert_ne!(decide(&scores, rule, draw), Some(Decision::End(resolved)));
+            assert_ne!(end_choice(&scores, rule, draw), Some(resolved));
+        }
+        let likeliest = end_choice(&scores, DecisionRule::Likeliest, Stream::root(1));
+        assert_eq!(likeliest, Some(Outcome::Unresolved));
     }
 
     #[test]

@@ -3,15 +3,17 @@
 
 mod decision;
 mod floor;
+mod goals;
 pub mod guards;
 mod log;
 mod projection;
 mod steering;
 
-pub use decision::{Decision, DecisionRule, decide, end_choice};
+pub use decision::{Decision, DecisionRule, decide, end_choice, without_resolved};
 pub use floor::{
     Floor, FloorRules, Method, Next, addresses, choose_speaker, moves_of, without_label,
 };
+pub use goals::{Goals, only_asks};
 pub use log::Log;
 pub use projection::{project, project_member};
 pub use steering::Steering;

@@ -182,6 +182,7 @@ pub(super) mod tests {
             query_id: "returns/2".into(),
             query: "Why?".into(),
             rewrites: Vec::new(),
+            goals: Vec::new(),
             passages: vec![0],
             turns: vec![
                 turn(Role::Customer, "why \"£19\"\n?"),

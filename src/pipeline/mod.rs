@@ -6,8 +6,11 @@ mod cast;
 mod csv;
 mod experience_file;
 mod experiences;
+#[cfg(test)]
+mod goal_tests;
 mod group;
 pub mod hub;
+mod matter;
 mod queries;
 mod query_file;
 #[cfg(test)]

@@ -29,6 +29,8 @@ pub struct Sides {
     pub decider: Option<String>,
     /// What joins the customer's turn when the agent's is steered, by how; none where it is not.
     pub steer: Vec<(Steering, String)>,
+    /// What joins the agent's turn when the customer is to bring up its second question; none where it has none.
+    pub second: Option<String>,
 }
 
 /// What a conversation is about, as far as prompts tell.
@@ -38,6 +40,8 @@ pub struct Subject<'a> {
     /// Indices of the page's paragraphs that the agent sees.
     pub passages: &'a [usize],
     pub query: &'a str,
+    /// The question that follows when that one is settled.
+    pub second: Option<&'a str>,
     pub cell: &'a Cell,
     pub case: &'a Case,
 }
@@ -56,6 +60,7 @@ impl Sides {
             page,
             passages,
             query,
+            second,
             cell,
             case,
         } = subject;
@@ -106,6 +111,7 @@ impl Sides {
                 system: answers.agent(&agent)?,
                 instructions: Instructions::new(answers.agent(&agent.bare())?),
             },
+            second: second.map(|query| speaks.second(query)).transpose()?,
             status: decides.status(&settings.brand)?,
             decider,
             steer,
@@ -176,6 +182,10 @@ impl Sides {
         let steer = self.steer.iter().map(|(_, note)| model.count_tokens(note));
         let aside = model.count_tokens(&self.status)
             + steer.max().unwrap_or(0)
+            + self
+                .second
+                .as_ref()
+                .map_or(0, |note| model.count_tokens(note))
             + model.count_tokens(OPENER)
             + 2 * MESSAGE_TOKENS;
         let thought = match reader {
@@ -301,16 +311,19 @@ pub fn seen(
     let mut log = Log::default();
     for turn in &conversation.turns {
         let given = settings.opens_with_query && log.is_empty();
-        seen.extend((!given).then(|| {
-            Seen {
-                turn: log.len(),
-                asked: Asked::Turn(turn.speaker),
-                view: sides.view(turn.speaker, &log),
-                tail: settings
+        let raises = !log.is_empty() && raised_at(conversation, log.len());
+        seen.extend((!given).then(|| Seen {
+            turn: log.len(),
+            asked: Asked::Turn(turn.speaker),
+            view: sides.view(turn.speaker, &log),
+            tail: if raises {
+                sides.second.clone()
+            } else {
+                settings
                     .steering(turn.speaker, log.len(), draw)
                     .and_then(|steering| sides.note(steering))
-                    .map(str::to_owned),
-            }
+                    .map(str::to_owned)
+            },
         }));
         log.say(
             turn.speaker,
@@ -325,7 +338,12 @@ pub fn seen(
                 conversation.end_reason,
                 EndReason::GuardCut | EndReason::Context
             );
-        if turn.speaker == Role::Agent && settings.decides_after(log.len()) && !undecided {
+        let goes_on = raised_at(conversation, log.len());
+        if turn.speaker == Role::Agent
+            && settings.decides_after(log.len())
+            && !undecided
+            && !goes_on
+        {
             seen.push(Seen {
                 turn: log.len(),
                 asked: Asked::Status,
@@ -335,6 +353,12 @@ pub fn seen(
         }
     }
     seen
+}
+
+/// Whether the customer brought up a question with this turn.
+fn raised_at(conversation: &Conversation, turn: usize) -> bool {
+    let mut goals = conversation.goals.iter();
+    goals.any(|goal| goal.raised == Some(turn))
 }
 
 #[cfg(test)]
@@ -375,6 +399,11 @@ mod tests {
                 page: "returns".into(),
                 text: "How long do I have?".into(),
             },
+            second: (slot % 2 == 1).then(|| Query {
+                id: "returns/1".into(),
+                page: "returns".into(),
+                text: "What does it cost to send something back?".into(),
+            }),
             page: Arc::new(parse("returns", Format::Markdown, text)),
         }
     }
@@ -408,6 +437,7 @@ mod tests {
                 page: &page,
                 passages: &made.passages,
                 query: &made.query,
+                second: made.goals.get(1).map(|goal| goal.question.as_str()),
                 cell: &made.cell,
                 case: &made.case,
             };

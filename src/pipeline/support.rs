@@ -1,12 +1,13 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::matter::Matter;
 use super::rewrite::{Rewriter, rewrite_tokens};
 use super::sides::{Sides, Subject};
 use super::{Caller, Facts, PipelineError, SupportSettings};
 use crate::augment::typos;
 use crate::dialogue::guards::{self, Utterance};
-use crate::dialogue::{Decision, Log, Steering, decide, end_choice};
+use crate::dialogue::{Decision, Log, decide, end_choice, without_resolved};
 use crate::engine::{Ask, ChatError, Completion, Finish, Session};
 use crate::knowledge::Passages;
 use crate::knowledge::grounding::{Examined, Grounds, Told};
@@ -67,6 +68,8 @@ pub struct Assignment {
     pub cell: Cell,
     pub case: Case,
     pub query: Query,
+    /// Of the same page, to be asked when the first is settled.
+    pub second: Option<Query>,
     pub page: Arc<Page>,
 }
 
@@ -109,6 +112,7 @@ pub async fn converse(
         passages,
         log,
         rewrites,
+        matter,
         ..
     } = talk;
     Ok(Conversation {
@@ -122,6 +126,7 @@ pub async fn converse(
         rewrites,
         passages,
         turns: log.into_turns(),
+        goals: matter.into_goals(),
         outcome,
         end_reason,
         verdict,
@@ -175,6 +180,7 @@ struct Talk<'a> {
     /// What the customer has said.
     told: Told,
     rewrites: Vec<Rewrite>,
+    matter: Matter,
 }
 
 impl<'a> Talk<'a> {
@@ -192,13 +198,20 @@ impl<'a> Talk<'a> {
             Some(Cause::PageLacksIt) => shelved.passages.bearing(query),
             _ => Vec::new(),
         };
+        let second = assignment.second.as_ref();
+        let questions: Vec<&str> = std::iter::once(query.as_str())
+            .chain(second.map(|query| query.text.as_str()))
+            .collect();
+        // What the agent sees is the same all through, so it has to do for all of them.
+        let asked = questions.join(" ");
         let passages = shelved
             .passages
-            .choose(query, settings.passage_tokens, &kept_back);
+            .choose(&asked, settings.passage_tokens, &kept_back);
         let subject = Subject {
             page,
             passages: &passages,
             query,
+            second: questions.get(1).copied(),
             cell: &assignment.cell,
             case: &assignment.case,
         };
@@ -210,6 +223,7 @@ impl<'a> Talk<'a> {
             context,
             assignment,
             id,
+            matter: Matter::new(settings.facts, &shelved.passages, &passages, &questions),
             told: Told::new(&settings.brand, &settings.agent, &assignment.case),
             shelved,
             passages,
@@ -323,6 +337,10 @@ impl<'a> Talk<'a> {
             return Ok(None);
         }
         let at_limit = settings.is_full(turn);
+        if self.matter.has_more() && !at_limit {
+            // Nobody leaves with a question still to ask.
+            return Ok(None);
+        }
         let key = format!("{}/status/{turn}/0", self.id);
         let view = self.sides.deciding_view(&self.log);
         let scores = self
@@ -337,6 +355,11 @@ impl<'a> Talk<'a> {
                 Decision::WORDS,
             )
             .await?;
+        let scores = if self.matter.is_open() {
+            without_resolved(scores)
+        } else {
+            scores
+        };
         let draw = self.draw.child("status").at(turn as u64).at(0);
         let no_choice = || PipelineError::NoChoice { key: key.clone() };
         Ok(
@@ -361,9 +384,17 @@ impl<'a> Talk<'a> {
     ) -> Result<Result<(), GuardHit>, PipelineError> {
         let turn = self.log.len();
         let steering = self.context.settings.steering(speaker, turn, self.draw);
+        let mut note = steering.and_then(|steering| self.sides.note(steering));
+        if speaker == Role::Customer && turn > 0 && self.matter.has_more() {
+            self.matter.raise(turn);
+            note = self.sides.second.as_deref();
+        }
+        let note = note.map(ToOwned::to_owned);
         let mut rejected: Vec<Rejected> = Vec::new();
         for attempt in 0..=REGENERATIONS {
-            let completion = self.ask(session, speaker, turn, attempt, steering).await?;
+            let completion = self
+                .ask(session, speaker, turn, attempt, note.as_deref())
+                .await?;
             let text = completion.text.trim().to_owned();
             let said = Utterance::new(&text);
             let hit = self.guard(speaker, &said, completion.finish);
@@ -376,17 +407,25 @@ impl<'a> Talk<'a> {
                 if attempt == REGENERATIONS {
                     return None;
                 }
-                self.unbacked(&text, examined.as_ref()).or_else(|| {
-                    Some(GuardHit {
-                        kind: GuardKind::Steering,
-                        detail: steering?.missed(&text)?,
+                let early = (speaker == Role::Customer)
+                    .then(|| self.matter.gratitude(turn, &text))
+                    .flatten();
+                early
+                    .or_else(|| self.unbacked(&text, examined.as_ref()))
+                    .or_else(|| {
+                        Some(GuardHit {
+                            kind: GuardKind::Steering,
+                            detail: steering?.missed(&text)?,
+                        })
                     })
-                })
             };
             let Some(hit) = hit.or_else(missed) else {
+                let links = examined.map(|seen| seen.links).unwrap_or_default();
+                if speaker == Role::Agent {
+                    self.matter.hear(turn, said.text(), &links);
+                }
                 self.say(speaker, turn, said, completion, rejected);
-                self.log
-                    .link(examined.map(|seen| seen.links).unwrap_or_default());
+                self.log.link(links);
                 return Ok(Ok(()));
             };
             rejected.push(Rejected { text, hit });
@@ -405,13 +444,13 @@ impl<'a> Talk<'a> {
         speaker: Role,
         turn: usize,
         attempt: u64,
-        steering: Option<Steering>,
+        tail: Option<&str>,
     ) -> Result<Completion, PipelineError> {
         let settings = &self.context.settings;
         let view = self.sides.view(speaker, &self.log);
         let ask = Ask {
             view: &view,
-            tail: steering.and_then(|steering| self.sides.note(steering)),
+            tail,
             max_new_tokens: settings.reply_tokens(speaker),
             thinking_tokens: settings.thinking_tokens(speaker),
             sampling: settings.sampling(speaker),

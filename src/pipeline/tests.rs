@@ -7,7 +7,7 @@ use crate::engine::{ChatModel, ScriptedModel};
 use crate::knowledge::{Format, parse};
 use crate::prompt::{Pack, Prompts};
 use crate::record::{
-    Case, Cell, Conversation, EndReason, GuardKind, Outcome, Page, Query, Role, Style, Tone,
+    Case, Cause, Cell, Conversation, EndReason, GuardKind, Outcome, Page, Query, Role, Style, Tone,
     Verdict,
 };
 use crate::rng::Stream;
@@ -54,7 +54,7 @@ pub(super) fn page() -> Page {
     )
 }
 
-fn context_with(
+pub(super) fn context_with(
     model: &str,
     log: Arc<Memory>,
     change: impl FnOnce(&mut SupportSettings),
@@ -74,11 +74,11 @@ fn context_with(
     }
 }
 
-fn context(model: &str) -> SupportContext {
+pub(super) fn context(model: &str) -> SupportContext {
     context_with(model, Arc::default(), |_| {})
 }
 
-fn assignment(slot: u64, outcome: Outcome, style: Style) -> Assignment {
+pub(super) fn assignment(slot: u64, outcome: Outcome, style: Style) -> Assignment {
     Assignment {
         slot,
         attempt: 0,
@@ -103,6 +103,7 @@ fn assignment(slot: u64, outcome: Outcome, style: Style) -> Assignment {
             page: "returns".into(),
             text: "How long do I have to send something back?".into(),
         },
+        second: None,
         page: Arc::new(page()),
     }
 }
@@ -115,7 +116,7 @@ pub(super) fn block<T>(future: impl Future<Output = T>) -> T {
         .block_on(future)
 }
 
-fn talk(context: &SupportContext, assignment: Assignment) -> Conversation {
+pub(super) fn talk(context: &SupportContext, assignment: Assignment) -> Conversation {
     block(converse(context, assignment)).unwrap()
 }
 
@@ -368,13 +369,13 @@ fn bytes(conversations: &[Conversation]) -> String {
 fn bytes_do_not_depend_on_how_conversations_interleave() {
     const COUNT: u64 = 24;
     let plan = |slot| {
-        assignment(
-            slot,
-            Outcome::ALL[usize::try_from(slot % 3).unwrap()],
-            Style::ALL[usize::try_from(slot % 4).unwrap()],
-        )
+        let outcome = Outcome::ALL[usize::try_from(slot % 3).unwrap()];
+        let style = Style::ALL[usize::try_from(slot % 4).unwrap()];
+        let mut planned = assignment(slot, outcome, style);
+        planned.cell.cause = (outcome == Outcome::Unresolved).then_some(Cause::PageLacksIt);
+        planned
     };
-    let make = || context("scripted:echo=0.1,empty=0.05");
+    let make = || context("scripted:echo=0.1,empty=0.05,thank=0.3,ask_back=0.3,evade=0.2");
     let alone: Vec<Conversation> = (0..COUNT).map(|slot| talk(&make(), plan(slot))).collect();
     for width in [1, 3, 64] {
         let context = make();
@@ -398,9 +399,10 @@ fn bytes_do_not_depend_on_how_conversations_interleave() {
 
 #[test]
 fn what_was_called_before_a_kill_is_not_called_again() {
+    const MODEL: &str = "scripted:echo=0.2,thank=0.3,ask_back=0.3";
     let plan = |slot| assignment(slot, Outcome::Resolved, Style::Typos);
     let whole = Arc::new(Memory::default());
-    let context = context_with("scripted:echo=0.2", whole.clone(), |_| {});
+    let context = context_with(MODEL, whole.clone(), |_| {});
     let expected: Vec<Conversation> = (0..3).map(|slot| talk(&context, plan(slot))).collect();
     let total = *whole.made.lock().unwrap();
     for room in 0..total {
@@ -408,7 +410,7 @@ fn what_was_called_before_a_kill_is_not_called_again() {
             room: Some(room),
             ..Memory::default()
         });
-        let context = context_with("scripted:echo=0.2", first.clone(), |_| {});
+        let context = context_with(MODEL, first.clone(), |_| {});
         let stopped = (0..3)
             .find_map(|slot| block(converse(&context, plan(slot))).err())
             .unwrap();
@@ -418,7 +420,7 @@ fn what_was_called_before_a_kill_is_not_called_again() {
             calls: Mutex::new(calls),
             ..Memory::default()
         });
-        let context = context_with("scripted:echo=0.2", second.clone(), |_| {});
+        let context = context_with(MODEL, second.clone(), |_| {});
         let resumed: Vec<Conversation> = (0..3).map(|slot| talk(&context, plan(slot))).collect();
         assert_eq!(bytes(&resumed), bytes(&expected));
         assert_eq!(*second.made.lock().unwrap(), total - room);

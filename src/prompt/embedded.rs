@@ -28,6 +28,10 @@ macro_rules! pack {
                 include_str!(concat!("../../prompts/", $folder, "/steer.j2")),
             ),
             (
+                Template::Second,
+                include_str!(concat!("../../prompts/", $folder, "/second.j2")),
+            ),
+            (
                 Template::RewriteSystem,
                 include_str!(concat!("../../prompts/", $folder, "/rewrite_system.j2")),
             ),

@@ -59,6 +59,8 @@ pub enum Template {
     Status,
     /// What joins the customer's last message when the agent's next turn is steered.
     Steer,
+    /// What joins the agent's last message when the customer is to bring up its second question.
+    Second,
     /// The system message for rewriting a question.
     RewriteSystem,
     /// The user message for rewriting a question.
@@ -90,6 +92,7 @@ impl Template {
         Self::Customer,
         Self::Status,
         Self::Steer,
+        Self::Second,
         Self::RewriteSystem,
         Self::Rewrite,
         Self::ProductFit,
@@ -111,6 +114,7 @@ impl Template {
             | Self::Customer
             | Self::Status
             | Self::Steer
+            | Self::Second
             | Self::RewriteSystem
             | Self::Rewrite
             | Self::ProductFit
@@ -133,6 +137,7 @@ impl Template {
             Self::Customer => "customer.j2",
             Self::Status => "status.j2",
             Self::Steer => "steer.j2",
+            Self::Second => "second.j2",
             Self::RewriteSystem => "rewrite_system.j2",
             Self::Rewrite => "rewrite.j2",
             Self::ProductFit => "product_fit.j2",
@@ -180,6 +185,7 @@ impl Template {
             ],
             Self::Status => &["brand"],
             Self::Steer => &["thank", "ask", "greet"],
+            Self::Second => &["query"],
             Self::RewriteSystem => &["language"],
             Self::Rewrite => &[
                 "text",

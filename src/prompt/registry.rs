@@ -163,6 +163,14 @@ impl Prompts {
         self.render(Template::Steer, &vars)
     }
 
+    /// What joins the agent's last message, on a line of its own, when the customer is to ask this as well.
+    ///
+    /// # Errors
+    /// As for [`Self::agent`].
+    pub fn second(&self, query: &str) -> Result<String, PromptError> {
+        self.render(Template::Second, &BTreeMap::from([("query", query)]))
+    }
+
     /// System and user message for writing questions.
     ///
     /// # Errors
@@ -269,6 +277,10 @@ impl Prompts {
             (Template::Customer, rendered.swap_remove(0)),
             (Template::Status, self.status(brand)?),
             (Template::Steer, steer),
+            (
+                Template::Second,
+                self.second("Does it cost anything to send something back?")?,
+            ),
             (Template::QueriesSystem, system),
             (Template::Queries, user),
         ];

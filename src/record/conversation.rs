@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ModelRole, Rewrite, Role, Turn};
+use super::{Goal, ModelRole, Rewrite, Role, Turn};
 
 /// How a customer feels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -207,6 +207,9 @@ pub struct Conversation {
     /// Indices of the page's paragraphs that the agent saw.
     pub passages: Vec<usize>,
     pub turns: Vec<Turn>,
+    /// The questions that the customer came with, and how far each got.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub goals: Vec<Goal>,
     /// What happened, decided by the customer; never copied from the plan. `None` when a guard or the context cut it.
     pub outcome: Option<Outcome>,
     pub end_reason: EndReason,

@@ -3,6 +3,7 @@
 mod conversation;
 mod dialogue;
 mod experience;
+mod goal;
 mod group;
 mod kind;
 mod link;
@@ -17,6 +18,7 @@ pub use conversation::{
 };
 pub use dialogue::Dialogue;
 pub use experience::{Experience, Individual};
+pub use goal::{Goal, GoalState};
 pub use group::{GroupChat, Move, Remark};
 pub use kind::Kind;
 pub use link::{Link, Support, Why};

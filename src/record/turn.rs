@@ -98,6 +98,8 @@ pub enum GuardKind {
     /// States a number, code or policy that neither the page nor the case has. Turned down once; the next reply is taken as
     /// it is.
     Unbacked,
+    /// A customer's turn thanks while its question is open. Turned down once; the next reply is taken as it is.
+    Gratitude,
     /// Thanks or asks otherwise than it was told to. Turned down once; the next reply is taken as it is.
     Steering,
 }

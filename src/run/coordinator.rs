@@ -11,7 +11,7 @@ use super::entry::{EntryRef, Failed, PageQueries};
 use super::event::{AttemptResult, Cancel, EventSink, Progress, RunEvent};
 use super::journal::Journal;
 use super::lock::RunLock;
-use super::plan::{Slot, Task, query_of};
+use super::plan::{Slot, Task, query_of, second_query_of};
 use super::replay::{NO_EXPERIENCE, NO_QUERIES, Replay, SlotState};
 use super::rounds::{Found, Rounds};
 use super::store::{RunDir, RunError, RunWriter};
@@ -71,7 +71,8 @@ pub trait Maker {
 /// What a conversation starts from.
 #[derive(Clone, Copy, Debug)]
 pub enum About<'a> {
-    Query(&'a SupportPlace, &'a Query),
+    /// The question, and one more of the same page where the plan has it.
+    Query(&'a SupportPlace, &'a Query, Option<&'a Query>),
     Experience(&'a Arc<Experience>),
 }
 
@@ -397,7 +398,12 @@ impl<M: Maker> Shared<M> {
                     return nothing(NO_QUERIES, format!("page {page} has no queries"));
                 }
                 let query = query_of(self.seed, page, place.page_use, queries.len());
-                let about = About::Query(place, &queries[query]);
+                let second = place
+                    .second_question
+                    .then(|| second_query_of(self.seed, page, place.page_use, queries.len()))
+                    .flatten();
+                let second = second.map(|second| &queries[second]);
+                let about = About::Query(place, &queries[query], second);
                 self.try_until_kept(slot, first_attempt, about).await
             }
             Task::Group(place) => {

@@ -261,7 +261,7 @@ impl Maker for FakeMaker {
     ) -> Result<Dialogue, MakeError> {
         self.check(Stage::Conversations);
         let (place, query) = match about {
-            About::Query(place, query) => (place, query),
+            About::Query(place, query, _) => (place, query),
             About::Experience(experience) => return self.chat(slot, attempt, experience).await,
         };
         let id = conversation_id(slot.index, attempt);
@@ -310,6 +310,7 @@ impl Maker for FakeMaker {
             query_id: query.id.clone(),
             query: query.text.clone(),
             rewrites: Vec::new(),
+            goals: Vec::new(),
             passages: vec![0, 2],
             turns,
             outcome: Some(place.cell.outcome),

@@ -16,7 +16,7 @@ pub const RUN_FORMAT: u32 = 1;
 
 /// The version of the rules that turn replies into records (guards, endings, typos). Raise it when the same replies would
 /// become other bytes: a run made under other rules is then a run of its own.
-pub const RULES_VERSION: u32 = 1;
+pub const RULES_VERSION: u32 = 2;
 
 /// The program's name in records.
 pub const PROGRAM: &str = concat!("colloquy ", env!("CARGO_PKG_VERSION"));

@@ -44,7 +44,7 @@ pub use journal::{Journal, JournalError, Sink, read_entry, read_journal};
 pub use lock::{Holder, RunLock};
 pub use manifest::{Inputs, Manifest, PROGRAM, PageMark, RULES_VERSION, RUN_FORMAT, StageMark};
 pub use neighbours::nearest_run;
-pub use plan::{PLAN_VERSION, Plan, Slot, Task, query_of};
+pub use plan::{PLAN_VERSION, Plan, Slot, Task, query_of, second_query_of};
 pub use replay::{
     Attempt, AttemptEnd, NO_EXPERIENCE, NO_QUERIES, Replay, SlotHistory, SlotState, conversation_id,
 };

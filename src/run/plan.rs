@@ -116,6 +116,18 @@ impl Iterator for Plan {
     }
 }
 
+/// Which of a page's `queries` is asked beside [`query_of`]: the next in the same order, the first after the last. None where
+/// there is no other.
+///
+/// # Panics
+/// When there are no queries.
+#[must_use]
+pub fn second_query_of(seed: u64, page: &str, page_use: u64, queries: usize) -> Option<usize> {
+    let round = page_use - page_use % queries as u64;
+    let next = round + (page_use + 1) % queries as u64;
+    (queries > 1).then(|| query_of(seed, page, next, queries))
+}
+
 /// Which of a page's `queries` the page's `page_use`-th place asks: every query once, in an order of its own, before any
 /// comes again.
 ///

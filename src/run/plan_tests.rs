@@ -3,7 +3,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 
-use super::plan::{Plan, Slot, query_of};
+use super::plan::{Plan, Slot, query_of, second_query_of};
 use crate::record::{Cause, Cell, Cooperation, Outcome};
 use crate::settings::{Environment, Overrides, RecipeText, RunSpec, resolve};
 
@@ -193,6 +193,30 @@ fn plans_without_cooperation_and_cause_still_load() {
                 ..cell.clone()
             }
         );
+    }
+}
+
+#[test]
+fn second_questions_have_their_share_and_differ_from_the_first() {
+    for (share, key) in [(0.0, "0"), (0.3, "0.3"), (1.0, "1.0")] {
+        let spec = spec(&format!("customer.second_question = {key}"));
+        let mut seen = 0.0;
+        for (slot, n) in Plan::new(&spec, &pages(5)).slots(200).iter().zip(1..) {
+            let place = slot.support().unwrap();
+            seen += f64::from(u8::from(place.second_question));
+            assert!(
+                (seen - f64::from(n) * share).abs() < 1.0,
+                "{share} {n} {seen}"
+            );
+        }
+    }
+    for page_use in 0..40 {
+        for queries in 2..5 {
+            let first = query_of(7, "returns", page_use, queries);
+            let second = second_query_of(7, "returns", page_use, queries);
+            assert!(second.is_some_and(|second| second != first && second < queries));
+        }
+        assert_eq!(second_query_of(7, "returns", page_use, 1), None);
     }
 }
 

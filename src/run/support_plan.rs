@@ -14,6 +14,9 @@ pub struct SupportPlace {
     /// How many earlier places use the same page; [`query_of`](super::query_of) turns it into a query.
     pub page_use: u64,
     pub case: Case,
+    /// Whether the customer has a second question of the page.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub second_question: bool,
 }
 
 /// The endless plan of a run's support conversations: what each place asks for.
@@ -35,6 +38,9 @@ pub(super) struct SupportPlan {
     units: Vec<Unit>,
     pairs: Pairs,
     page_uses: Vec<u64>,
+    /// Of places with and without a second question; none where all or none have one.
+    seconds: Option<Quota>,
+    all_second: bool,
     seed: u64,
     next: u64,
 }
@@ -85,10 +91,14 @@ impl SupportPlan {
                 .filter(|axis| !crossed.contains(axis))
                 .map(|axis| unit(vec![axis], &axis_weights)),
         );
+        let share = spec.customer.second_question;
         // The widest first: the narrow ones find their place around it.
         units.sort_by_key(|unit| std::cmp::Reverse(unit.quota.values().len()));
         Self {
             page_uses: vec![0; pages.len()],
+            seconds: (share > 0.0 && share < 1.0)
+                .then(|| Quota::new(weights(&[share, 1.0 - share]))),
+            all_second: share >= 1.0,
             pages,
             tones: spec.customer.tone.values().copied().collect(),
             styles: spec.customer.style.values().copied().collect(),
@@ -148,6 +158,18 @@ impl SupportPlan {
         chosen
     }
 
+    /// Whether the next place has a second question: so many of every prefix as the recipe says, within less than one.
+    fn has_second(&mut self, draw: Stream) -> bool {
+        let Some(quota) = &mut self.seconds else {
+            return self.all_second;
+        };
+        let mut safe = Vec::new();
+        quota.safe(&mut safe);
+        let value = *draw.pick(0, &safe);
+        quota.serve(value);
+        value == 0
+    }
+
     /// How much a value of a unit is wanted beside what is chosen on the other axes.
     fn score(&self, unit: &Unit, joint: usize, chosen: &[Option<usize>; AXES]) -> f64 {
         let crossed = unit.axes.len() > 1;
@@ -202,6 +224,7 @@ impl Iterator for SupportPlan {
             Stream::root(self.seed).child("case").at(index),
         );
         Some(SupportPlace {
+            second_question: self.has_second(draw.child("second question")),
             cell,
             page_use,
             case,

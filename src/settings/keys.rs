@@ -103,6 +103,8 @@ pub enum Part {
     Dials,
     /// What customers open with, where it is not their own words.
     FirstMessage,
+    /// How many customers have a second question, where any has.
+    SecondQuestion,
     /// How the run is carried out, not what it makes. Where such a key names content (a folder, a file, a model), the hash of
     /// the content is in the fingerprint instead.
     Operational,
@@ -122,7 +124,8 @@ impl Part {
             | Self::Group
             | Self::Kinds
             | Self::Dials
-            | Self::FirstMessage => stage == Stage::Conversations,
+            | Self::FirstMessage
+            | Self::SecondQuestion => stage == Stage::Conversations,
             Self::Roles | Self::Operational => false,
         }
     }
@@ -140,6 +143,7 @@ impl Part {
             Self::Kinds => support && group,
             Self::Dials => support && spec.conversation.is_steered(),
             Self::FirstMessage => support && spec.customer.first_message != FirstMessage::OwnWords,
+            Self::SecondQuestion => support && spec.customer.second_question > 0.0,
             Self::All | Self::Conversations | Self::Roles | Self::Operational => true,
         }
     }
@@ -196,7 +200,11 @@ impl Key {
         let of = |kind: record::Kind, begins: &[&str]| {
             spec.has(kind) || !begins.iter().any(|begin| self.path.starts_with(begin))
         };
-        (self.part.is_in(spec) || matches!(self.part, Part::Dials | Part::FirstMessage))
+        (self.part.is_in(spec)
+            || matches!(
+                self.part,
+                Part::Dials | Part::FirstMessage | Part::SecondQuestion
+            ))
             && role.is_none_or(|role| spec.roles().any(|other| other == role))
             && of(record::Kind::Group, &["experiences.", "personas."])
             && of(
@@ -300,6 +308,11 @@ const KEYS: &[Key] = &[
     key("customer.cooperation", Kind::Shares, Part::Support),
     key("customer.typos_per_turn", Kind::Whole, Part::Support),
     key("customer.first_message", Kind::Text, Part::FirstMessage),
+    key(
+        "customer.second_question",
+        Kind::Number,
+        Part::SecondQuestion,
+    ),
     key("plan.kind", Kind::Shares, Part::Kinds),
     key("plan.outcome", Kind::Shares, Part::Support),
     key("plan.cause", Kind::Shares, Part::Support),

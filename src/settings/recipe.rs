@@ -94,6 +94,7 @@ pub struct CustomerFile {
     pub cooperation: Option<BTreeMap<String, f64>>,
     pub typos_per_turn: Option<u64>,
     pub first_message: Option<String>,
+    pub second_question: Option<f64>,
 }
 
 /// `[plan]`

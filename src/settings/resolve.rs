@@ -327,6 +327,9 @@ impl Decide<'_> {
                 2,
                 0..=20,
             )?,
+            second_question: self
+                .share("customer.second_question", customer.second_question)?
+                .unwrap_or(0.0),
             first_message: match customer.first_message.as_deref() {
                 None => FirstMessage::default(),
                 Some(name) => self.named(

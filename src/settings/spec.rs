@@ -226,6 +226,9 @@ pub struct Customer {
     /// What a customer opens with.
     #[serde(default)]
     pub first_message: FirstMessage,
+    /// Share of customers who have a second question of the same page.
+    #[serde(default)]
+    pub second_question: f64,
 }
 
 /// Of runs from before there was a choice.

@@ -186,6 +186,7 @@ mod tests {
             query_id: "returns/0".into(),
             query: "How long?".into(),
             rewrites: Vec::new(),
+            goals: Vec::new(),
             passages: Vec::new(),
             turns: Vec::new(),
             outcome: Some(outcome),

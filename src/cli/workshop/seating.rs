@@ -420,6 +420,7 @@ fn longest_views(workshop: &Workshop) -> Result<Vec<ViewTokens>, Failure> {
             page,
             passages: &passages,
             query: &page.title,
+            second: (spec.customer.second_question > 0.0).then_some(&page.title),
             cell,
             case,
         };

@@ -75,7 +75,7 @@ pub fn check_for(kind: GuardKind, candidate: &Candidate<'_>) -> Option<GuardHit>
         GuardKind::PromptLeak => leaks::prompt(candidate),
         GuardKind::MetaTalk => leaks::meta(candidate),
         // What was wanted is known to whoever asked for the reply.
-        GuardKind::Steering | GuardKind::Unbacked => None,
+        GuardKind::Steering | GuardKind::Unbacked | GuardKind::Gratitude => None,
     }?;
     Some(GuardHit { kind, detail })
 }

@@ -26,6 +26,12 @@ pub struct Dials {
     pub invent: f64,
     /// Share of replies that take no notice of the note that steers them.
     pub deaf: f64,
+    /// A customer thanks.
+    pub thank: f64,
+    /// An agent only asks back.
+    pub ask_back: f64,
+    /// An agent says nothing that its page backs.
+    pub evade: f64,
     /// A member of a group leaves with its turn.
     pub leave: f64,
     /// A member pauses.
@@ -56,6 +62,9 @@ impl Default for Dials {
             think: 0.0,
             invent: 0.0,
             deaf: 0.0,
+            thank: 0.0,
+            ask_back: 0.0,
+            evade: 0.0,
             leave: 0.0,
             pause: 0.0,
             interrupt: 0.0,
@@ -110,6 +119,9 @@ impl Dials {
         "think",
         "invent",
         "deaf",
+        "thank",
+        "ask_back",
+        "evade",
         "leave",
         "pause",
         "interrupt",
@@ -182,6 +194,9 @@ impl Dials {
             "think" => &mut self.think,
             "invent" => &mut self.invent,
             "deaf" => &mut self.deaf,
+            "thank" => &mut self.thank,
+            "ask_back" => &mut self.ask_back,
+            "evade" => &mut self.evade,
             "leave" => &mut self.leave,
             "pause" => &mut self.pause,
             "interrupt" => &mut self.interrupt,
@@ -238,8 +253,17 @@ impl fmt::Display for Dials {
             self.context,
             if self.full_prompts { "full" } else { "compact" }
         )?;
-        if self.think > 0.0 {
-            write!(f, ",think={}", self.think)?;
+        // Those that are not set leave what a run was made with as it was.
+        let later = [
+            ("think", self.think),
+            ("thank", self.thank),
+            ("ask_back", self.ask_back),
+            ("evade", self.evade),
+        ];
+        for (name, chance) in later {
+            if chance > 0.0 {
+                write!(f, ",{name}={chance}")?;
+            }
         }
         Ok(())
     }

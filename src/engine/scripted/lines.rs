@@ -41,6 +41,15 @@ const NOTHING_MORE: &[&str] = &[
     "For more than this I would have to ask a colleague.",
 ];
 
+const QUESTIONS_BACK: &[&str] = &[
+    "Which model is it, please?",
+    "Happy to help. When did it arrive?",
+    "What does the display say at the moment?",
+    "Could you tell me where you bought it?",
+    "Who signed for the parcel?",
+    "Right. Have you tried it in another room?",
+];
+
 const QUESTIONS: &[&str] = &[
     "How does it work with {}?",
     "Can you tell me more about {}?",
@@ -88,6 +97,25 @@ pub(super) fn answerer(view: &View, draw: Stream) -> String {
         Some(sentence) => format!("{}{sentence}", draw.pick(0, LEAD_INS)),
         None => NOTHING_MORE[own_turns(view) % NOTHING_MORE.len()].to_owned(),
     }
+}
+
+/// The question that a note tells the asker to bring up.
+pub(super) fn told_question(note: &str) -> Option<&str> {
+    let (_, rest) = note
+        .split_once("next question: ")
+        .or_else(|| note.split_once("want to know: "))?;
+    let end = rest.find('?').map_or(rest.len(), |at| at + 1);
+    Some(rest[..end].trim_end_matches(')'))
+}
+
+/// The speaker who answers, with nothing but a question.
+pub(super) fn asked_back(view: &View) -> String {
+    QUESTIONS_BACK[own_turns(view) % QUESTIONS_BACK.len()].to_owned()
+}
+
+/// The speaker who answers, with what no page says.
+pub(super) fn evaded(view: &View) -> String {
+    NOTHING_MORE[own_turns(view) % NOTHING_MORE.len()].to_owned()
 }
 
 /// Whether it is asked to rewrite a message.

@@ -117,7 +117,22 @@ impl ScriptedModel {
                 self.with_move(line, ask.view, ask.draw.child("move"))
             }
             None if lines::is_rewriting(ask.view) => lines::rewritten(ask.view),
-            None if opens_the_chat(ask.view) => lines::asker(ask.view, words),
+            None if opens_the_chat(ask.view) => {
+                let line = match ask.tail.and_then(lines::told_question) {
+                    Some(question) => question.to_owned(),
+                    None => lines::asker(ask.view, words),
+                };
+                let thank = ask.draw.child("thank").unit(0) < self.dials.thank;
+                if thank && lines::own_turns(ask.view) > 0 {
+                    format!("Thank you so much. {line}")
+                } else {
+                    line
+                }
+            }
+            None if ask.draw.child("ask back").unit(0) < self.dials.ask_back => {
+                lines::asked_back(ask.view)
+            }
+            None if ask.draw.child("evade").unit(0) < self.dials.evade => lines::evaded(ask.view),
             None => {
                 let deaf = ask.draw.child("deaf").unit(0) < self.dials.deaf;
                 let note = ask.tail.filter(|_| !deaf);
