@@ -13,6 +13,7 @@ pub mod hub;
 pub mod json;
 pub mod kernels;
 pub mod knowledge;
+pub mod metrics;
 pub mod model;
 pub mod persona;
 pub mod pipeline;

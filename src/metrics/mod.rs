@@ -1,0 +1,13 @@
+//! Measures over finished texts and figures: pure functions, the same for the same input. Knows no records, no files and no
+//! models; what is worth measuring, and over which texts, is for others to say.
+
+pub mod bootstrap;
+mod corpus;
+mod distinct;
+pub mod near;
+mod openers;
+pub mod self_bleu;
+
+pub use corpus::{Corpus, words};
+pub use distinct::distinct;
+pub use openers::Openers;
