@@ -40,6 +40,8 @@ pub struct Dials {
     pub interrupt: f64,
     /// A member speaks to another by name.
     pub address: f64,
+    /// A text of an experience is that of an example in the prompt, word for word.
+    pub copy: f64,
     /// Tokens a prompt and its reply may have together.
     pub context: usize,
     /// Milliseconds every call takes.
@@ -69,6 +71,7 @@ impl Default for Dials {
             pause: 0.0,
             interrupt: 0.0,
             address: 0.0,
+            copy: 0.0,
             context: 4096,
             delay_ms: 0,
             full_prompts: false,
@@ -126,6 +129,7 @@ impl Dials {
         "pause",
         "interrupt",
         "address",
+        "copy",
         "context",
         "delay_ms",
         "prompts",
@@ -201,6 +205,7 @@ impl Dials {
             "pause" => &mut self.pause,
             "interrupt" => &mut self.interrupt,
             "address" => &mut self.address,
+            "copy" => &mut self.copy,
             _ => return None,
         })
     }
@@ -264,6 +269,9 @@ impl fmt::Display for Dials {
             if chance > 0.0 {
                 write!(f, ",{name}={chance}")?;
             }
+        }
+        if self.copy > 0.0 {
+            write!(f, ",copy={}", self.copy)?;
         }
         Ok(())
     }

@@ -172,12 +172,19 @@ pub(super) fn steered(text: &str, note: Option<&str>) -> String {
     format!("{thanks}{text}{question}")
 }
 
+/// How values are made up.
+pub(super) struct Manner {
+    /// A list repeats its first entry.
+    pub duplicate: bool,
+    pub shown: people::Shown,
+}
+
 /// A value that a JSON schema accepts, its strings being questions about the last message.
 pub(super) fn value_for(
     schema: &Value,
     view: &View,
     draw: Stream,
-    duplicate: bool,
+    manner: &Manner,
 ) -> Option<Value> {
     if let Some(options) = schema.get("enum").and_then(Value::as_array) {
         return options.get(draw.below(0, options.len().max(1))).cloned();
@@ -187,7 +194,11 @@ pub(super) fn value_for(
             let properties = schema.get("properties")?.as_object()?;
             people::object(properties, draw, |name, inner, draw| {
                 let is = |kind: &str| inner.get("type").and_then(Value::as_str) == Some(kind);
-                match (is("string"), people::field(name, draw)) {
+                let text = || {
+                    let copied = manner.shown.text(name, draw.child("copy"));
+                    copied.or_else(|| people::field(name, draw))
+                };
+                match (is("string"), text()) {
                     (true, Some(text)) => Some(Value::String(text)),
                     _ if is("array") && people::field(name, draw).is_some() => {
                         let least = inner.get("minItems").and_then(Value::as_u64)?;
@@ -197,7 +208,7 @@ pub(super) fn value_for(
                             .collect::<Option<Vec<_>>>()
                             .map(Value::Array)
                     }
-                    _ => value_for(inner, view, draw, duplicate),
+                    _ => value_for(inner, view, draw, manner),
                 }
             })
         }
@@ -216,8 +227,8 @@ pub(super) fn value_for(
                 value_for(
                     of_place.or_else(|| schema.get("items"))?,
                     view,
-                    draw.at(if duplicate { 0 } else { i }),
-                    duplicate,
+                    draw.at(if manner.duplicate { 0 } else { i }),
+                    manner,
                 )
             };
             (0..length)

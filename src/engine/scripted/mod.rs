@@ -101,7 +101,11 @@ impl ScriptedModel {
             Some(Grammar::JsonSchema(schema)) => {
                 let schema = serde_json::from_str(schema)
                     .map_err(|error| ChatError::Grammar(error.to_string()))?;
-                lines::value_for(&schema, ask.view, words, defect == Some(Defect::Duplicate))
+                let manner = lines::Manner {
+                    duplicate: defect == Some(Defect::Duplicate),
+                    shown: people::Shown::in_prompt(ask.view, self.dials.copy),
+                };
+                lines::value_for(&schema, ask.view, words, &manner)
                     .map(|value| crate::json::spaced(&value))
                     .ok_or_else(|| {
                         ChatError::Grammar("a kind of schema the script does not know".to_owned())

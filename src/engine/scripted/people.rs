@@ -1,5 +1,7 @@
 //! What the script says of people and as people: experiences by field, and turns of group chats.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 use super::lines::{system_of, texts_of};
@@ -43,6 +45,16 @@ const TRAITS: &[&str] = &[
     "patient", "stubborn", "curious", "vain", "gentle", "restless", "frugal", "loud", "shy",
     "exact", "proud", "wry",
 ];
+/// Fields that may be copied: names must differ within an experience.
+const COPIED: &[&str] = &[
+    "speech_style",
+    "work",
+    "memory",
+    "relations",
+    "situation",
+    "topic",
+    "starter",
+];
 const TURNS: &[&str] = &[
     "Nobody told me that the {thing} was {deed} {when}.",
     "The {thing} is not worth all this noise.",
@@ -72,6 +84,59 @@ fn sentence(draw: Stream) -> String {
         ),
         draw,
     )
+}
+
+/// Texts of the examples that a prompt shows, by field.
+#[derive(Default)]
+pub(super) struct Shown {
+    chance: f64,
+    texts: BTreeMap<String, Vec<String>>,
+}
+
+impl Shown {
+    /// The examples in the last message, to be copied from with this chance.
+    pub(super) fn in_prompt(view: &View, chance: f64) -> Self {
+        let mut shown = Self {
+            chance,
+            ..Self::default()
+        };
+        let prompt = texts_of(view, ChatRole::User).last().unwrap_or_default();
+        for line in prompt.lines().filter(|_| chance > 0.0) {
+            let example = line
+                .strip_prefix("Example")
+                .and_then(|rest| rest.split_once(": "));
+            if let Some(Ok(value)) = example.map(|(_, json)| serde_json::from_str(json)) {
+                shown.learn(&value);
+            }
+        }
+        shown
+    }
+
+    fn learn(&mut self, value: &Value) {
+        match value {
+            Value::Array(entries) => entries.iter().for_each(|entry| self.learn(entry)),
+            Value::Object(fields) => {
+                for (name, value) in fields {
+                    match value {
+                        Value::String(text) if COPIED.contains(&name.as_str()) => {
+                            self.texts
+                                .entry(name.clone())
+                                .or_default()
+                                .push(text.clone());
+                        }
+                        _ => self.learn(value),
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The text that an example has in a field, if it is copied.
+    pub(super) fn text(&self, name: &str, draw: Stream) -> Option<String> {
+        let texts = self.texts.get(name)?;
+        (draw.unit(0) < self.chance).then(|| draw.pick(1, texts).clone())
+    }
 }
 
 /// A text for a field of an experience, by the field's name; `None` for other fields.

@@ -93,6 +93,35 @@ fn lists_follow_their_schema() {
 }
 
 #[test]
+fn texts_of_experiences_are_copied_from_the_examples_shown() {
+    let fields = r#"{"type":"object","properties":{"name":{"type":"string"},"topic":{"type":"string"},"starter":{"type":"string"}}}"#;
+    let mut view = View::with_system("You write experiences.");
+    let example =
+        r#"{"participants": [{"name": "Ada", "memory": "M"}], "topic": "T", "starter": "S"}"#;
+    let prompt = format!("Example 1: {example}\nExample 2: none\nWrite 1 experience.");
+    view.push(ChatRole::User, prompt, Vec::new());
+    let copied = |reference: &str| {
+        let model = ScriptedModel::parse(reference).unwrap();
+        let made = (0..200).map(|seed| {
+            let grammar = Some(Arc::new(Grammar::JsonSchema(fields.to_owned())));
+            let ask = Ask {
+                grammar,
+                ..ask(&view, seed)
+            };
+            serde_json::from_str(&reply(&model, ask).unwrap().text).unwrap()
+        });
+        let all: Vec<serde_json::Value> = made.collect();
+        let is = |name: &str, text: &str| all.iter().filter(|one| one[name] == text).count();
+        [is("name", "Ada"), is("topic", "T"), is("starter", "S")]
+    };
+    assert_eq!(copied("scripted"), [0, 0, 0]);
+    assert_eq!(copied("scripted:copy=1"), [0, 200, 200]);
+    let [name, topic, starter] = copied("scripted:copy=0.5");
+    assert_eq!(name, 0);
+    assert!((70..130).contains(&topic) && (70..130).contains(&starter));
+}
+
+#[test]
 fn every_dial_plants_its_defect() {
     let view = agent_view("When does the refund reach my card?");
     let with = |reference: &str| reply(&ScriptedModel::parse(reference).unwrap(), ask(&view, 1));
