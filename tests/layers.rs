@@ -21,6 +21,7 @@ const ROOMS: &[(&str, u8)] = &[
     ("persona", 2),
     ("knowledge", 2),
     ("export", 2),
+    ("metrics", 2),
     ("quality", 2),
     ("report", 3),
     ("model", 3),

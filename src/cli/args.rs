@@ -189,6 +189,10 @@ pub struct RecipesArgs {
 pub struct ValidateArgs {
     #[command(flatten)]
     pub recipe: RecipeArgs,
+    /// Also generate for a while in a folder that is gone afterwards, and say what the whole would take: time, tokens, disk,
+    /// memory [default: 20s]
+    #[arg(long, value_name = "TIME", num_args = 0..=1, default_missing_value = "20s", value_parser = deadline::span)]
+    pub estimate: Option<Duration>,
     /// Print everything as one JSON object
     #[arg(long)]
     pub json: bool,

@@ -12,7 +12,7 @@ use super::bench::table::size;
 use super::failure::Failure;
 use super::talk::grouped;
 use super::workshop::models::{by_model, roles};
-use super::workshop::{Workshop, cache_places, cores, load_options, memory};
+use super::workshop::{Workshop, cache_places, cores, disk, load_options, memory};
 use crate::bench::machine::{self, Machine};
 use crate::engine::{ChatModel, LoadOptions};
 use crate::fsio;
@@ -329,7 +329,7 @@ fn cuda(environment: &Environment) -> Check {
 
 fn output(spec: &RunSpec) -> Check {
     let out = &spec.out;
-    let folder = system::nearest_folder(out);
+    let folder = disk::nearest_folder(out);
     match fsio::check_writable(&folder.join("colloquy-doctor")) {
         Ok(()) => Check::good(
             "output",

@@ -23,12 +23,12 @@ use crate::engine::{ChatModel, EngineStats, LocalModel};
 use crate::export;
 use crate::progress::Watcher;
 use crate::record::{Kind, ModelRole};
-use crate::run::{End, RunDir, RunWriter, Summary, nearest_run};
+use crate::run::{End, EventSink, RunDir, RunWriter, Summary, nearest_run};
 use crate::settings::check_limit;
 use closing::{Session, closing};
 
 /// Conversations alive at once unless the recipe says otherwise; the page pool may allow fewer.
-const CONCURRENCY: u64 = 64;
+pub const CONCURRENCY: u64 = 64;
 
 pub fn run(args: &GenerateArgs) -> Result<ExitCode, Failure> {
     let (settings, _) = read_settings(&args.recipe, args.out.clone(), args.limit)?;
@@ -106,7 +106,7 @@ fn carry_on(
     }
     let stop = Stop::listen(None)?;
     let watcher = Watcher::new(console::Term::stderr().is_term());
-    let summary = drive(workshop, seating, writer, &watcher, &stop, deadline)?;
+    let summary = drive(workshop, seating, writer, watcher.sink(), &stop, deadline)?;
     for problem in watcher.finish() {
         eprintln!("note: {problem}");
     }
@@ -166,7 +166,7 @@ pub fn drive(
     workshop: &Workshop,
     seating: &Seating,
     writer: RunWriter,
-    watcher: &Watcher,
+    events: EventSink,
     stop: &Stop,
     deadline: Option<Deadline>,
 ) -> Result<Summary, Failure> {
@@ -183,7 +183,7 @@ pub fn drive(
         .unwrap_or(usize::MAX)
         .max(1);
     let maker = |log| RunMaker::new(workshop, log).in_phases_of(seating);
-    let work = crate::run::carry_out(writer, maker, concurrency, watcher.sink(), stop.cancel());
+    let work = crate::run::carry_out(writer, maker, concurrency, events, stop.cancel());
     let result = runtime.block_on(deadline::within(deadline, stop.cancel(), work));
     stop.no_more_patience();
     Ok(result?)

@@ -15,6 +15,7 @@ mod models;
 mod preview;
 mod recipes;
 mod score;
+mod scratch;
 mod shipped;
 mod show;
 mod status;

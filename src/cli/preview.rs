@@ -1,13 +1,11 @@
 //! `colloquy preview`
 
-use std::fs::DirBuilder;
-use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::SystemTime;
 
 use super::args::PreviewArgs;
 use super::failure::{Code, Failure};
 use super::generate::{self, Stop};
+use super::scratch::Scratch;
 use super::talk;
 use super::workshop::{Workshop, read_settings};
 use crate::progress::Watcher;
@@ -29,9 +27,9 @@ pub fn run(args: &PreviewArgs) -> Result<ExitCode, Failure> {
     // Before the folder is there: it goes whatever happens.
     let stop = Stop::listen(Some(path.clone()))?;
     let place = Scratch::new(path)?;
-    let writer = RunWriter::open(&place.0, workshop.manifest.clone())?;
+    let writer = RunWriter::open(place.path(), workshop.manifest.clone())?;
     let watcher = Watcher::new(console::Term::stderr().is_term());
-    let summary = generate::drive(&workshop, &seating, writer, &watcher, &stop, None)?;
+    let summary = generate::drive(&workshop, &seating, writer, watcher.sink(), &stop, None)?;
     for problem in watcher.finish() {
         eprintln!("note: {problem}");
     }
@@ -63,50 +61,4 @@ pub fn run(args: &PreviewArgs) -> Result<ExitCode, Failure> {
     } else {
         ExitCode::SUCCESS
     })
-}
-
-/// A folder that is gone when the preview is over.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    /// A name in the folder for temporary files that nobody has thought of.
-    fn free_path() -> PathBuf {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        let nanos = now.map_or(0, |now| now.as_nanos());
-        let name = format!("colloquy-preview-{}-{nanos:x}", std::process::id());
-        std::env::temp_dir().join(name)
-    }
-
-    /// Makes the folder, for this user alone; one that is there already is someone else's.
-    fn new(path: PathBuf) -> Result<Self, Failure> {
-        let mut builder = DirBuilder::new();
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder
-            .create(&path)
-            .map_err(|error| Failure::write(&path, &error))?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_scratch_folder_is_new_and_goes_with_what_is_in_it() {
-        let path = Scratch::free_path();
-        let place = Scratch::new(path.clone()).unwrap();
-        std::fs::write(path.join("a"), "a").unwrap();
-        assert!(Scratch::new(path.clone()).is_err(), "it is there already");
-        drop(place);
-        assert!(!path.exists());
-        assert_ne!(Scratch::free_path(), path);
-    }
 }

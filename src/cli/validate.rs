@@ -1,14 +1,17 @@
 //! `colloquy validate`
 
+mod estimate;
 mod findings;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
+use estimate::Work;
 use findings::{Findings, ModelFigures, ModelTerms, PlanFigures, ViewFigures};
 
 use super::args::ValidateArgs;
 use super::failure::{Code, Failure};
+use super::generate::CONCURRENCY;
 use super::maker::group::group_settings;
 use super::maker::{query_settings, support_settings};
 use super::talk::grouped;
@@ -68,6 +71,19 @@ pub fn run(args: &ValidateArgs) -> Result<ExitCode, Failure> {
             (Pack::Full, samples, Err(reason.clone()))
         }
     };
+    let mut workshop = workshop;
+    let estimate = match (args.estimate, &mut workshop) {
+        (None, _) => None,
+        (Some(_), Err(reason)) => {
+            return Err(Failure::new(Code::Missing, format!("--estimate: {reason}"))
+                .hint("an estimate needs the model; leave out --estimate to check the rest"));
+        }
+        // What can never be made is told instead.
+        (Some(_), Ok(_)) if !impossible.is_empty() => None,
+        (Some(time), Ok(workshop)) => {
+            Some(estimate::estimate(workshop, time, work(&spec, &slots))?)
+        }
+    };
     let findings = Findings {
         recipe: recipe.label.display().to_string(),
         pages: pages.len(),
@@ -78,6 +94,7 @@ pub fn run(args: &ValidateArgs) -> Result<ExitCode, Failure> {
         model,
         impossible,
         notes,
+        estimate,
     };
     let output = if args.json {
         format!("{}\n", findings.to_json())
@@ -97,6 +114,45 @@ pub fn run(args: &ValidateArgs) -> Result<ExitCode, Failure> {
             ),
         )
         .hint("change the keys that are named, or leave those pages out with pages.exclude")),
+    }
+}
+
+/// What a run has work for; what the plan shows stands for all of it.
+#[expect(clippy::cast_precision_loss, reason = "places are far fewer than 2⁵³")]
+fn work(spec: &RunSpec, slots: &[Slot]) -> Work {
+    let mut pages: Vec<&str> = slots
+        .iter()
+        .filter_map(|slot| Some(slot.support()?.cell.page.as_str()))
+        .collect();
+    pages.sort_unstable();
+    pages.dedup();
+    let shown = (slots.len() as f64).max(1.0);
+    let support = slots.iter().filter_map(Slot::support).count() as f64 / shown;
+    let count = spec.count as f64;
+    let talk = &spec.conversation;
+    Work {
+        places: BTreeMap::from([
+            (Kind::Support, support * count),
+            (Kind::Group, (1.0 - support) * count),
+        ]),
+        turns: BTreeMap::from([
+            (Kind::Support, (talk.min_turns, talk.max_turns)),
+            (Kind::Group, (spec.group.min_turns, spec.group.max_turns)),
+        ]),
+        pages: match spec.queries.from {
+            Some(_) => 0,
+            None => pages.len() as u64,
+        },
+        experiences: match spec.experiences.from {
+            Some(_) => 0.0,
+            None => (1.0 - support) * count,
+        },
+        max_attempts: spec.max_attempts,
+        live: spec
+            .engine
+            .concurrency
+            .or(CONCURRENCY)
+            .clamp(1, spec.count.max(1)),
     }
 }
 

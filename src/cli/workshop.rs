@@ -1,5 +1,6 @@
 //! Everything a run needs, brought together: settings, pages, given questions, model, prompts.
 
+pub mod disk;
 pub mod groups;
 pub mod memory;
 pub mod models;

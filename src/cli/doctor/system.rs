@@ -1,7 +1,7 @@
 //! What the operating system says of itself, as text files and folders.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::settings::{Environment, env};
 
@@ -72,16 +72,6 @@ fn find_driver(folders: impl Iterator<Item = PathBuf>) -> Option<PathBuf> {
         .find(|path| path.exists())
 }
 
-/// The nearest folder above or at a path that exists: where a missing one would be made.
-pub fn nearest_folder(path: &Path) -> PathBuf {
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    absolute
-        .ancestors()
-        .find(|folder| folder.exists())
-        .unwrap_or(Path::new("."))
-        .to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,6 +105,5 @@ mod tests {
         fs::write(b.join("libcuda.so.1"), "").unwrap();
         let found = find_driver([a.clone(), b.clone()].into_iter());
         assert_eq!(found, Some(b.join("libcuda.so.1")));
-        assert_eq!(nearest_folder(&a.join("x/y")), dir.path());
     }
 }

@@ -17,6 +17,8 @@ const LONGEST: Duration = Duration::from_hours(366 * 24);
 pub struct Deadline {
     /// From now.
     left: Duration,
+    /// How long live conversations may take then.
+    grace: Duration,
     /// As asked for.
     until: Option<TimeOfDay>,
 }
@@ -63,8 +65,20 @@ impl TimeArgs {
         };
         Ok(Some(Deadline {
             left,
+            grace: GRACE,
             until: self.until,
         }))
+    }
+}
+
+impl Deadline {
+    /// After this time; what is alive then is left at once.
+    pub fn abrupt(left: Duration) -> Self {
+        Self {
+            left,
+            grace: Duration::ZERO,
+            until: None,
+        }
     }
 }
 
@@ -75,7 +89,7 @@ pub async fn within<T>(
     work: impl Future<Output = T>,
 ) -> T {
     match deadline {
-        Some(Deadline { left, .. }) => timed(left, GRACE, cancel, work).await,
+        Some(Deadline { left, grace, .. }) => timed(left, grace, cancel, work).await,
         None => work.await,
     }
 }

@@ -6,6 +6,7 @@ use std::fmt::Write;
 use console::Style;
 use serde_json::{Map, Value, json};
 
+use super::estimate::Estimate;
 use crate::cli::talk::grouped;
 use crate::cli::workshop::models::roles;
 use crate::prompt::{Pack, Sample};
@@ -26,6 +27,8 @@ pub struct Findings {
     /// What can never be made, and why.
     pub impossible: Vec<String>,
     pub notes: Vec<String>,
+    /// Where it was asked for.
+    pub estimate: Option<Estimate>,
 }
 
 pub struct PlanFigures {
@@ -114,7 +117,17 @@ impl Findings {
             "model": model,
             "impossible": self.impossible,
             "notes": self.notes,
+            "estimate": self.estimate,
         })
+    }
+
+    /// The terms of all models' output.
+    fn licences(&self) -> String {
+        let models = self.model.as_ref().map_or(&[][..], |model| &model.models);
+        let mut licences: Vec<&str> = models.iter().map(|one| one.licence.as_str()).collect();
+        licences.sort_unstable();
+        licences.dedup();
+        licences.join(", ")
     }
 
     pub fn to_text(&self) -> String {
@@ -174,6 +187,9 @@ impl Findings {
                 let _ = writeln!(text, "  {reason}");
             }
             Ok(model) => lengths(model, &mut text),
+        }
+        if let Some(estimate) = &self.estimate {
+            text.push_str(&estimate.to_text(&self.licences()));
         }
         for note in &self.notes {
             let _ = writeln!(text, "note: {note}");

@@ -187,6 +187,19 @@ impl Seating {
         self.speakers().map(|(_, tokens)| tokens).collect()
     }
 
+    /// Bytes of weights, and of keys and values with all pools full, of the stage that takes most; none where nothing takes
+    /// memory. What runs alone must be loaded.
+    pub fn full_bytes(&self) -> Option<u64> {
+        let of = |(_, seats): &Phase| -> u64 {
+            let bytes = |seat: &Seat| {
+                let tokens = seat.pool_tokens.unwrap_or_else(|| seat.model.pool_tokens());
+                seat.demand.weight_bytes + tokens as u64 * seat.demand.token_bytes
+            };
+            seats.iter().map(bytes).sum()
+        };
+        self.phases.iter().map(of).max()
+    }
+
     /// How many conversations fit at once, at least one; none where nothing takes memory. What runs alone must be loaded.
     pub fn room(&self) -> Result<Option<usize>, Failure> {
         let mut least = None;
