@@ -4,7 +4,7 @@
 //! - [`verify`]: proof that a rewrite kept what it had to, whoever made it; [`products`]: what products are called.
 //! - [`style`]: whether a turn still has its manner and tone, whether it thanks and asks, and how a manner is given back.
 //!
-//! All of it knows English only.
+//! All of it knows the languages that [`knows`] names.
 
 pub mod colloquial;
 mod courtesy;
@@ -20,6 +20,12 @@ pub mod verify;
 mod words;
 
 use verify::{Kind, Rewrite, measure};
+
+/// Whether the rules of this room know a language, given as in recipes: English, as `en` or `en-GB`.
+#[must_use]
+pub fn knows(language: &str) -> bool {
+    language == "en" || language.starts_with("en-")
+}
 
 /// A text after a rule engine had its say.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 mod estimate;
 mod findings;
+mod language;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -54,6 +55,7 @@ pub fn run(args: &ValidateArgs) -> Result<ExitCode, Failure> {
         notes.push(unasked_note(unasked, pages.len()));
     }
     notes.extend(remarks(&spec, &slots, &pages));
+    notes.extend(language::unread(&spec));
     let (pack, samples, model) = match &workshop {
         Ok(workshop) => {
             let model = measure(workshop, &slots, &mut impossible, &mut notes)?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::DecisionRule;
-use crate::record::Move;
+use crate::record::{Move, MoveSigns};
 use crate::rng::Stream;
 
 /// Turns for which someone who paused is not called on.
@@ -225,38 +225,42 @@ fn sentence_asks(rest: &str) -> bool {
         .is_some_and(|at| rest[at..].starts_with('?'))
 }
 
-/// What a turn does beyond saying something, by the sentences that members are told to use.
+/// What a turn does beyond saying something, by the sentences that members are told to use; a promise is recognised in
+/// English.
 #[must_use]
-pub fn moves_of(text: &str) -> Vec<Move> {
+pub fn moves_of(text: &str, signs: &MoveSigns) -> Vec<Move> {
     let sentences: Vec<String> = text
         .split_inclusive(['.', '!', '?', '\n', '…'])
         .map(plain)
         .filter(|sentence| !sentence.is_empty())
         .collect();
-    let is = |sentence: &str, phrase: &str| sentence == phrase;
     let begins = |sentence: &str, phrase: &str| {
         sentence
             .strip_prefix(phrase)
             .is_some_and(|rest| rest.starts_with(' '))
     };
     let mut moves = Vec::new();
-    if sentences.iter().any(|s| {
-        ["i have to go now", "i have to leave now"]
-            .iter()
-            .any(|phrase| is(s, phrase) || s.ends_with(&format!(" {phrase}")))
-    }) {
+    let any = |signs: &[String], holds: &dyn Fn(&str) -> bool| {
+        let signs = signs.iter().map(|sign| plain(sign));
+        signs
+            .into_iter()
+            .any(|sign| !sign.is_empty() && holds(&sign))
+    };
+    let closes = |sign: &str| {
+        let mut all = sentences.iter();
+        all.any(|s| s == sign || s.ends_with(&format!(" {sign}")))
+    };
+    if any(&signs.leave, &closes) {
         moves.push(Move::Leave);
     }
-    if sentences
-        .iter()
-        .any(|s| begins(s, "i need a") || begins(s, "i need an"))
-    {
+    if any(&signs.pause, &|sign| {
+        sentences.iter().any(|s| begins(s, sign))
+    }) {
         moves.push(Move::Pause);
     }
-    if sentences
-        .first()
-        .is_some_and(|s| is(s, "i have something to say") || is(s, "i have a question"))
-    {
+    if any(&signs.interrupt, &|sign| {
+        sentences.first().is_some_and(|s| s == sign)
+    }) {
         moves.push(Move::Interrupt);
     }
     if sentences
@@ -391,8 +395,30 @@ mod tests {
             ("I have something to say: I will pay.", &[]),
         ];
         for (text, expected) in cases {
-            assert_eq!(moves_of(text), expected, "{text}");
+            assert_eq!(moves_of(text, &MoveSigns::default()), expected, "{text}");
         }
+        let german = MoveSigns {
+            leave: vec!["Ich muss jetzt gehen.".into()],
+            pause: vec!["Ich brauche einen".into(), "Ich brauche eine".into()],
+            interrupt: vec!["Eine Frage!".into()],
+        };
+        let cases: [(&str, &[Move]); 6] = [
+            ("Schön war's, ich muss jetzt gehen.", &[Leave]),
+            ("Ich brauche eine Pause.", &[Pause]),
+            ("Ich brauche einen.", &[]),
+            ("Eine Frage. Wer zahlt?", &[Interrupt]),
+            ("I have to go now. I need a coffee.", &[]),
+            ("Gut, eine Frage.", &[]),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(moves_of(text, &german), expected, "{text}");
+        }
+        let none = MoveSigns {
+            leave: Vec::new(),
+            pause: vec!["...".into()],
+            interrupt: Vec::new(),
+        };
+        assert!(moves_of("I have to go now. I need a coffee.", &none).is_empty());
     }
 
     #[test]

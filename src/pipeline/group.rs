@@ -11,7 +11,7 @@ use crate::dialogue::{
 use crate::engine::{Ask, ChatError, ChatRole, Completion, Finish, Sampling, Session, View};
 use crate::prompt::{LineVar, MemberVars, NextSpeakerVars, PromptError};
 use crate::record::{
-    EndReason, Experience, GroupChat, GuardHit, ModelRole, Rejected, Remark, Verdict,
+    EndReason, Experience, GroupChat, GuardHit, ModelRole, MoveSigns, Rejected, Remark, Verdict,
 };
 use crate::rng::Stream;
 
@@ -38,6 +38,8 @@ pub struct GroupSettings {
     /// How the next speaker is taken from the likelihoods of the names.
     pub decision: DecisionRule,
     pub floor: FloorRules,
+    /// How members leave, pause and break in.
+    pub signs: MoveSigns,
     /// Tokens a member may think before each turn.
     pub thinking: usize,
 }
@@ -91,7 +93,13 @@ impl Members {
         let speaks = &cast.of(ModelRole::Member).prompts;
         let chooses = &cast.of(ModelRole::Manager).prompts;
         let member = |place: usize| {
-            let vars = MemberVars::of(experience, place, &settings.language, settings.words);
+            let vars = MemberVars::of(
+                experience,
+                place,
+                &settings.language,
+                settings.words,
+                &settings.signs,
+            );
             Ok(Member {
                 name: vars.name.to_owned(),
                 system: speaks.member(&vars)?,
@@ -516,7 +524,7 @@ impl Group<'_> {
     ) {
         let text = said.text().to_owned();
         self.said.push(said);
-        let moves = moves_of(&text);
+        let moves = moves_of(&text, &self.context.settings.signs);
         self.floor.took(speaker, &text, &moves);
         let tokens = if completion.text == text {
             completion.tokens

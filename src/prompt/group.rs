@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::registry::Sample;
 use super::{PromptError, Prompts, Template};
-use crate::record::{Experience, Individual};
+use crate::record::{Experience, Individual, MoveSigns};
 
 /// What the two messages for writing experiences may use.
 #[derive(Clone, Debug, Serialize)]
@@ -51,6 +51,10 @@ pub struct MemberVars<'a> {
     pub topic: &'a str,
     pub language: &'a str,
     pub max_words: usize,
+    /// The sentences by which members leave, pause and break in.
+    pub leave: &'a [String],
+    pub pause: &'a [String],
+    pub interrupt: &'a [String],
 }
 
 impl<'a> MemberVars<'a> {
@@ -61,6 +65,7 @@ impl<'a> MemberVars<'a> {
         member: usize,
         language: &'a str,
         max_words: usize,
+        signs: &'a MoveSigns,
     ) -> Self {
         let individual = &experience.participants[member];
         let others = experience.participants.iter().enumerate();
@@ -73,6 +78,9 @@ impl<'a> MemberVars<'a> {
             relations: &experience.relations,
             situation: &experience.situation,
             topic: &experience.topic,
+            leave: &signs.leave,
+            pause: &signs.pause,
+            interrupt: &signs.interrupt,
             ..Self::alone(individual, language, max_words)
         }
     }
@@ -97,12 +105,15 @@ impl<'a> MemberVars<'a> {
             topic: "",
             language,
             max_words,
+            leave: &[],
+            pause: &[],
+            interrupt: &[],
         }
     }
 
     /// The same without person and experience: what is left when rendered are the instructions.
     #[must_use]
-    pub fn bare(&self) -> MemberVars<'static> {
+    pub fn bare(&self) -> MemberVars<'a> {
         MemberVars {
             name: "",
             others: Vec::new(),
@@ -119,6 +130,9 @@ impl<'a> MemberVars<'a> {
             topic: "",
             language: "",
             max_words: self.max_words,
+            leave: self.leave,
+            pause: self.pause,
+            interrupt: self.interrupt,
         }
     }
 }
@@ -248,8 +262,16 @@ impl Prompts {
             }
         }
         let (system, user) = asked.unwrap_or_default();
-        let member = |place| self.member(&MemberVars::of(&experience, place, "English", 30));
-        self.member(&MemberVars::of(&experience, 0, "English", 30).bare())?;
+        let signs = MoveSigns::default();
+        let vars = |place| MemberVars::of(&experience, place, "English", 30, &signs);
+        let member = |place| self.member(&vars(place));
+        self.member(&vars(0).bare())?;
+        self.member(&MemberVars {
+            leave: &[],
+            pause: &[],
+            interrupt: &[],
+            ..vars(0)
+        })?;
         let descriptions = experience
             .participants
             .iter()

@@ -219,6 +219,9 @@ impl Template {
                 "topic",
                 "language",
                 "max_words",
+                "leave",
+                "pause",
+                "interrupt",
             ],
             Self::Describe => &[
                 "name",

@@ -321,6 +321,38 @@ fn bad_overrides_are_refused_at_load() {
 }
 
 #[test]
+fn members_are_told_the_sentences_of_their_language() {
+    let prompts = Prompts::embedded(Pack::Full);
+    let signs = |leave: &[&str]| crate::record::MoveSigns {
+        leave: leave.iter().map(|text| (*text).to_owned()).collect(),
+        ..crate::record::MoveSigns::default()
+    };
+    let person = |name: &str| crate::record::Individual {
+        name: name.into(),
+        ..crate::record::Individual::of_persona("A baker.")
+    };
+    let experience = crate::record::Experience {
+        participants: vec![person("Ada"), person("Bo")],
+        ..crate::record::Experience::default()
+    };
+    let told = |signs: &crate::record::MoveSigns| {
+        let vars = MemberVars::of(&experience, 0, "German", 30, signs);
+        prompts.member(&vars).unwrap()
+    };
+    let german = told(&signs(&["Ich muss los.", "Ich gehe jetzt."]));
+    let line = "closing a message with \"Ich muss los.\" or \"Ich gehe jetzt.\" You never";
+    assert!(german.contains(line), "{german}");
+    assert!(
+        german.contains("\"I need a ...\" or \"I need an ...\""),
+        "{german}"
+    );
+    let staying = told(&signs(&[]));
+    assert!(!staying.contains("You may leave"), "{staying}");
+    assert!(staying.contains("- You may promise") && staying.contains("\n- Write only"));
+    assert!(!staying.contains("\n\n-"), "{staying}");
+}
+
+#[test]
 fn samples_cover_every_template() {
     for &pack in Pack::ALL {
         let samples = Prompts::embedded(pack).samples().unwrap();

@@ -10,6 +10,7 @@ mod link;
 mod model_role;
 mod page;
 mod rewrite;
+mod signs;
 mod turn;
 
 pub use conversation::{
@@ -25,6 +26,7 @@ pub use link::{Link, Support, Why};
 pub use model_role::ModelRole;
 pub use page::{Page, Paragraph};
 pub use rewrite::{RefusedRewrite, Rewrite};
+pub use signs::MoveSigns;
 pub use turn::{GuardHit, GuardKind, Rejected, Role, Turn};
 
 use serde::{Deserialize, Serialize};

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::{ShareName, Shares};
+use crate::record::MoveSigns;
 
 /// People a group may have.
 pub const GROUP_SIZES: std::ops::RangeInclusive<usize> = 2..=8;
@@ -162,6 +163,25 @@ pub struct GroupRules {
     pub transitions: BTreeMap<String, Vec<u32>>,
     /// Whether someone may speak twice in a row.
     pub repeats: bool,
+    /// The sentences by which members leave, how those begin by which they pause, and those by which they break in.
+    #[serde(default = "english_leave")]
+    pub leave: Vec<String>,
+    #[serde(default = "english_pause")]
+    pub pause: Vec<String>,
+    #[serde(default = "english_interrupt")]
+    pub interrupt: Vec<String>,
+}
+
+fn english_leave() -> Vec<String> {
+    MoveSigns::default().leave
+}
+
+fn english_pause() -> Vec<String> {
+    MoveSigns::default().pause
+}
+
+fn english_interrupt() -> Vec<String> {
+    MoveSigns::default().interrupt
 }
 
 /// How the next speaker is found.

@@ -158,6 +158,9 @@ pub struct GroupFile {
     pub order: Option<Vec<u64>>,
     pub transitions: Option<BTreeMap<String, Vec<u64>>>,
     pub repeats: Option<bool>,
+    pub leave: Option<Vec<String>>,
+    pub pause: Option<Vec<String>>,
+    pub interrupt: Option<Vec<String>>,
 }
 
 /// `[sampling]`

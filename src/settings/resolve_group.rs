@@ -5,6 +5,11 @@ use super::{
     ExperienceRules, GROUP_SIZES, GroupRules, GroupSize, HubGate, PersonaMode, PersonaRules,
     SettingsError, ShotChoice, SpeakerMethod,
 };
+use crate::record::MoveSigns;
+
+/// Sentences for one move, and the letters of one.
+const MOST_SIGNS: usize = 8;
+const LONGEST_SIGN: usize = 80;
 
 impl Decide<'_> {
     pub(super) fn experiences(&self) -> Result<ExperienceRules, SettingsError> {
@@ -82,6 +87,7 @@ impl Decide<'_> {
 
     pub(super) fn group(&self) -> Result<GroupRules, SettingsError> {
         let file = &self.layered.file.group;
+        let english = MoveSigns::default();
         let rules = GroupRules {
             min_turns: self.number("group.min_turns", file.min_turns, 10, 2..=1000)?,
             max_turns: self.number("group.max_turns", file.max_turns, 12, 2..=1000)?,
@@ -96,6 +102,13 @@ impl Decide<'_> {
             order: self.people("group.order", file.order.as_deref().unwrap_or_default())?,
             transitions: self.transitions()?,
             repeats: file.repeats.unwrap_or(false),
+            leave: self.signs("group.leave", file.leave.as_ref(), english.leave)?,
+            pause: self.signs("group.pause", file.pause.as_ref(), english.pause)?,
+            interrupt: self.signs(
+                "group.interrupt",
+                file.interrupt.as_ref(),
+                english.interrupt,
+            )?,
         };
         if rules.min_turns > rules.max_turns {
             return Err(self.refuse(
@@ -112,6 +125,33 @@ impl Decide<'_> {
             ));
         }
         Ok(rules)
+    }
+
+    /// Sentences to be told and looked for: few, short, each with words in it.
+    fn signs(
+        &self,
+        path: &str,
+        given: Option<&Vec<String>>,
+        default: Vec<String>,
+    ) -> Result<Vec<String>, SettingsError> {
+        let Some(given) = given else {
+            return Ok(default);
+        };
+        if given.len() > MOST_SIGNS {
+            let expected = format!("at most {MOST_SIGNS} sentences");
+            return Err(self.refuse(path, &format!("{} sentences", given.len()), &expected));
+        }
+        let bad = |sign: &&String| {
+            let letters = sign.chars().count();
+            letters > LONGEST_SIGN || !sign.contains(char::is_alphanumeric) || sign.contains('\n')
+        };
+        if let Some(sign) = given.iter().find(bad) {
+            let shown: String = sign.chars().take(LONGEST_SIGN).collect();
+            let expected =
+                format!("sentences of one line with words in them, {LONGEST_SIGN} letters at most");
+            return Err(self.refuse(path, &format!("{shown:?}"), &expected));
+        }
+        Ok(given.iter().map(|sign| sign.trim().to_owned()).collect())
     }
 
     /// Who may follow whom. A list that leaves nobody to follow is a dead end.

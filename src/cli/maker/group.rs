@@ -12,7 +12,7 @@ use crate::pipeline::{
     Caller, Cast, ExperienceContext, ExperienceSettings, GroupContext, GroupSettings, RoundResult,
     Wanted, chat, generate_experiences,
 };
-use crate::record::{Dialogue, Experience, ModelRole};
+use crate::record::{Dialogue, Experience, ModelRole, MoveSigns};
 use crate::run::{GroupPlace, GroupPlan, MakeError, Slot};
 use crate::settings::{RunSpec, SpeakerMethod, Stage};
 
@@ -146,6 +146,11 @@ pub fn group_settings(spec: &RunSpec, cast: &Cast) -> GroupSettings {
                 })
                 .collect(),
             repeats: rules.repeats,
+        },
+        signs: MoveSigns {
+            leave: rules.leave.clone(),
+            pause: rules.pause.clone(),
+            interrupt: rules.interrupt.clone(),
         },
         thinking: spec.thinking_of(ModelRole::Member) as usize,
     }

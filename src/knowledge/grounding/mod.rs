@@ -7,7 +7,7 @@
 //! and their limits, denials, names and codes, kinds of which only one can be right (days of the week, channels, ways to
 //! pay, products), conditions, and how much of what is said stands there, rare words counting more.
 //!
-//! English only. What rules cannot see:
+//! For the languages that [`knows`] names. What rules cannot see:
 //! - meaning beyond the table of words that say the same: a free paraphrase may be turned down, and a sentence may pass
 //!   whose words all stand in the right place but whose roles are exchanged (who pays whom);
 //! - conclusions: "day 34 is too late" is not derived from "30 days", only not contradicted;
@@ -38,10 +38,10 @@ use super::bm25::Bm25;
 use super::sentences;
 use crate::record::{Link, Page, Support, Why};
 
-/// Whether replies in a language can be examined.
+/// Whether replies in a language, given as in recipes, can be examined: English, as `en` or `en-GB`.
 #[must_use]
 pub fn knows(language: &str) -> bool {
-    language == "en"
+    language == "en" || language.starts_with("en-")
 }
 
 /// What was seen in a reply.
