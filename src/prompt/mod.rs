@@ -4,6 +4,7 @@ mod embedded;
 mod group;
 mod registry;
 mod rewriting;
+mod tags;
 #[cfg(test)]
 mod tests;
 mod variables;

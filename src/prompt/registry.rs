@@ -6,6 +6,7 @@ use minijinja::value::Serde;
 use minijinja::{Environment, ErrorKind, UndefinedBehavior};
 use serde::Serialize;
 
+use super::tags::asks_for_another;
 use super::{
     AgentVars, CustomerVars, Pack, PassageVar, PromptError, QueriesVars, SteerVars, Template,
     embedded,
@@ -89,6 +90,15 @@ impl Prompts {
                 ),
             };
             hashes.insert(template, hash::of_bytes(source.as_bytes()));
+            if let Some((line, word)) = asks_for_another(&source) {
+                return Err(PromptError::Syntax {
+                    template: name,
+                    line,
+                    reason: format!(
+                        "`{word}` asks for another template; each prompt stands alone, so put its text here"
+                    ),
+                });
+            }
             env.add_template_owned(template.file(), source.clone())
                 .map_err(|error| PromptError::Syntax {
                     template: name.clone(),

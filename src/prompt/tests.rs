@@ -321,6 +321,24 @@ fn bad_overrides_are_refused_at_load() {
 }
 
 #[test]
+fn a_template_that_asks_for_another_is_refused() {
+    for text in [
+        "{% from 'customer.j2' import x y",
+        "{% import 'customer.j2' as %}",
+        "{{ name }}\n{%- include 'customer.j2' %}",
+        "{% extends 'customer.j2' %}",
+    ] {
+        let error = overridden(&[("customer.j2", text)])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("customer.j2") && error.contains("asks for another template"),
+            "{text}: {error}"
+        );
+    }
+}
+
+#[test]
 fn members_are_told_the_sentences_of_their_language() {
     let prompts = Prompts::embedded(Pack::Full);
     let signs = |leave: &[&str]| crate::record::MoveSigns {
