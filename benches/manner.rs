@@ -17,7 +17,7 @@ use std::time::Instant;
 use colloquy::augment::style::{Manner, check};
 use colloquy::augment::verify::{Kind, Rewrite, verify};
 use colloquy::augment::{colloquial, non_native, typos};
-use colloquy::record::Tone;
+use colloquy::record::{FirstLanguage, Tone};
 use colloquy::rng::Stream;
 use serde_json::{Map, Value};
 
@@ -88,8 +88,8 @@ fn main() {
     tell(
         "non_native",
         rate(&texts, |at, text| {
-            let profile = non_native::Profile::ALL[at % non_native::Profile::ALL.len()];
-            non_native::apply(text, profile, 0.7, &[], draws.at(at as u64))
+            let language = FirstLanguage::ALL[at % FirstLanguage::ALL.len()];
+            non_native::apply(text, language, 0.7, &[], draws.at(at as u64))
                 .text
                 .len()
         }),

@@ -126,7 +126,7 @@ fn questions_are_rewritten_with_proof() {
         let steps = chat["rewrites"].as_array().unwrap();
         assert_eq!(steps[0]["kind"], "product");
         let opening = chat["turns"][0]["text"].as_str().unwrap();
-        if chat["cell"]["style"] != "typos" {
+        if chat["turns"][0].get("edits").is_none() {
             assert_eq!(opening, steps.last().unwrap()["text"], "{chat}");
         }
         if chat["query"].as_str().unwrap().contains("camera") {
@@ -200,4 +200,73 @@ fn what_nothing_backs_is_made_again() {
         caught > 5 && checked * 3 < unchecked * 2,
         "{checked} {unchecked} {caught}"
     );
+}
+
+/// Styles beyond the default ones: where the model drops one, rules put it back, and the run says how often.
+#[test]
+fn styles_are_held_in_every_turn() {
+    let place = Place::new();
+    let styles = "customer.style={ colloquial = 1, polite = 1, rude = 1, non_native = 2 }";
+    let languages = "customer.first_language={ polish = 1, mandarin = 1 }";
+    let any = "plan.keep_only_planned_outcome=false";
+    let make = |out: &str, more: &[&str]| {
+        let fixed = [
+            "generate", "--model", "scripted", "--out", out, "--set", "count=30", "--set", styles,
+            "--set", languages, "--set", any, "--json",
+        ];
+        let ended = place.ok(&[&fixed[..], more].concat());
+        let run = place.only_run(out);
+        let chats = place.ok(&["show", &run, "--json"]).json_lines();
+        let told = ended.json()["status"]["restyled_turns"].as_u64().unwrap();
+        (run, chats, told)
+    };
+    let restyled = |chats: &[Value]| {
+        let turns = chats
+            .iter()
+            .flat_map(|chat| chat["turns"].as_array().unwrap());
+        turns.filter(|turn| !turn["restyled"].is_null()).count() as u64
+    };
+    let (run, chats, told) = make("held", &[]);
+    assert!(told > 20, "{told}");
+    assert_eq!(restyled(&chats), told);
+    let said = place.ok(&["status", &run]).out;
+    assert!(said.contains(&format!("in {told} turns")), "{said}");
+    let place_of = |chat: &&Value| chat["turns"].to_string().contains("\"restyled\"");
+    let slot = chats.iter().find(place_of).unwrap()["slot"].to_string();
+    let shown = place.ok(&["show", &run, &slot]).out;
+    assert!(shown.contains("style put back"), "{shown}");
+    for chat in &chats {
+        let language = chat["cell"]["first_language"].as_str();
+        assert_eq!(language.is_some(), chat["cell"]["style"] == "non_native");
+        assert!(language.is_none_or(|name| ["polish", "mandarin"].contains(&name)));
+    }
+    let rows = place.ok(&["export", &run, "--out", "-"]).json_lines();
+    assert!(rows.iter().any(|row| row["first_language"] == "polish"));
+    let full = place.ok(&["show", &run, &slot, "--prompts", "--json"]).out;
+    assert!(full.contains("Style: "), "{full}");
+
+    let (_, chats, told) = make("free", &["--set", "customer.hold_style=false"]);
+    assert_eq!((restyled(&chats), told), (0, 0));
+    let german = ["--set", "language=de"];
+    let (_, chats, told) = make("german", &german);
+    assert_eq!((restyled(&chats), told), (0, 0));
+    let said = place.ok(&["validate", german[0], german[1]]).out;
+    assert!(
+        said.contains("customer.hold_style knows English only"),
+        "{said}"
+    );
+
+    // The question itself, in all of these styles.
+    let opens = ["--set", "customer.first_message=query"];
+    let (_, chats, _) = make("query", &opens);
+    let steps = |style: &str| {
+        chats
+            .iter()
+            .flat_map(|chat| chat["rewrites"].as_array().unwrap())
+            .filter(|step| step["kind"] == "style" && step["target"] == style)
+            .count()
+    };
+    let counts = ["colloquial", "polite", "rude", "non_native"].map(steps);
+    assert_eq!(counts.iter().sum::<usize>(), 30, "{counts:?}");
+    assert!(counts.iter().all(|count| *count > 3), "{counts:?}");
 }

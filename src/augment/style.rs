@@ -7,12 +7,12 @@ pub use super::courtesy::{asks, thanks};
 pub use super::features::{Features, features};
 
 use super::courtesy::is_courtesy;
-use super::non_native::{self, Profile};
+use super::non_native;
 use super::pieces::{
     Piece, capitalised, insert, put_together, remove, starts_sentence, take_apart,
 };
 use super::{Edited, colloquial, formal, typos};
-use crate::record::Tone;
+use crate::record::{FirstLanguage, Style, Tone};
 use crate::rng::Stream;
 
 /// How a customer writes.
@@ -25,11 +25,26 @@ pub enum Manner {
     Rude,
     Typos,
     Colloquial,
-    NonNative(Profile),
+    NonNative(FirstLanguage),
 }
 
 impl Manner {
-    /// The name used in recipes and records; of [`Manner::NonNative`] without its profile.
+    /// The manner of a style; none for `non_native` where the first language is not known.
+    #[must_use]
+    pub fn of(style: Style, first_language: Option<FirstLanguage>) -> Option<Self> {
+        Some(match style {
+            Style::Plain => Self::Plain,
+            Style::Casual => Self::Casual,
+            Style::Formal => Self::Formal,
+            Style::Typos => Self::Typos,
+            Style::Colloquial => Self::Colloquial,
+            Style::Polite => Self::Polite,
+            Style::Rude => Self::Rude,
+            Style::NonNative => Self::NonNative(first_language?),
+        })
+    }
+
+    /// The name used in recipes and records; of [`Manner::NonNative`] without the language.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -243,8 +258,8 @@ pub fn impose(manner: Manner, text: &str, protected: &[&str], stream: Stream) ->
             let count = (text.split_whitespace().count() / WORDS_PER_TYPO).clamp(1, 6);
             typos::apply(text, count, protected, stream)
         }
-        Manner::NonNative(profile) => (0..4)
-            .map(|draw| non_native::apply(text, profile, 0.8, protected, stream.at(draw)))
+        Manner::NonNative(language) => (0..4)
+            .map(|draw| non_native::apply(text, language, 0.8, protected, stream.at(draw)))
             .find(|edited| edited.edits > 0)
             .unwrap_or_else(|| Edited::same(text)),
         Manner::Polite => please(text, protected),

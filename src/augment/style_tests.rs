@@ -1,6 +1,5 @@
 use proptest::prelude::*;
 
-use super::super::non_native::Profile;
 use super::*;
 
 const MANNERS: &[Manner] = &[
@@ -11,7 +10,7 @@ const MANNERS: &[Manner] = &[
     Manner::Rude,
     Manner::Typos,
     Manner::Colloquial,
-    Manner::NonNative(Profile::Polish),
+    Manner::NonNative(FirstLanguage::Polish),
 ];
 const TONES: &[Tone] = &[Tone::Cheerful, Tone::Neutral, Tone::Annoyed, Tone::Angry];
 
@@ -49,12 +48,12 @@ fn manners_are_told_apart() {
         ),
         (Manner::Typos, "Yes, LK-48213.", true),
         (
-            Manner::NonNative(Profile::Polish),
+            Manner::NonNative(FirstLanguage::Polish),
             "I bought it before two week and I want return camera.",
             true,
         ),
         (
-            Manner::NonNative(Profile::Polish),
+            Manner::NonNative(FirstLanguage::Polish),
             "I bought it two weeks ago and I want to return the camera.",
             false,
         ),
@@ -112,11 +111,11 @@ fn manners_are_given_back() {
             .count();
         assert!(given > 40, "{manner:?}: {given}");
     }
-    for profile in [Profile::Polish, Profile::Spanish] {
+    for language in [FirstLanguage::Polish, FirstLanguage::Spanish] {
         let given = (0..50)
             .filter(|&seed| {
                 impose(
-                    Manner::NonNative(profile),
+                    Manner::NonNative(language),
                     text,
                     &["LK-48213"],
                     Stream::root(seed),
@@ -125,7 +124,7 @@ fn manners_are_given_back() {
                     > 0
             })
             .count();
-        assert!(given > 40, "{profile:?}: {given}");
+        assert!(given > 40, "{language:?}: {given}");
     }
     let from_chat = "hey can u collect order LK-48213 on friday, it's too heavy for the post lol";
     for manner in [Manner::Plain, Manner::Formal] {
@@ -250,13 +249,13 @@ fn mistakes_of_the_engines_are_seen_on_the_shipped_questions() {
     assert!(seen >= 90 && alarms <= 10, "{seen} {alarms}");
     // A learner's mistakes are seen where three words show them; most take more.
     let mut most = 0;
-    for profile in Profile::ALL {
-        let manner = Manner::NonNative(*profile);
+    for language in FirstLanguage::ALL {
+        let manner = Manner::NonNative(*language);
         let (seen, alarms) = share(manner, &|seed, text| {
-            non_native::apply(text, *profile, 0.8, &[], Stream::root(seed))
+            non_native::apply(text, *language, 0.8, &[], Stream::root(seed))
         });
-        println!("    {}: {seen} %", profile.name());
-        assert!(alarms <= 10, "{}: {alarms}", profile.name());
+        println!("    {}: {seen} %", language.name());
+        assert!(alarms <= 10, "{}: {alarms}", language.name());
         most = most.max(seen);
     }
     assert!(most >= 40, "{most}");

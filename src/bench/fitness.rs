@@ -285,6 +285,7 @@ mod tests {
             tokens: Vec::new(),
             edits: 0,
             links: Vec::new(),
+            restyled: None,
             rejected: rejected
                 .iter()
                 .map(|(kind, text)| Rejected {
@@ -307,7 +308,8 @@ mod tests {
                 page: "returns".into(),
                 tone,
                 style,
-                product: "camera".into(),
+                first_language: None,
+                product: Some("camera".into()),
                 outcome: Outcome::Resolved,
                 cooperation: crate::record::Cooperation::Forthcoming,
                 cause: None,

@@ -1,7 +1,8 @@
 //! Whether customers keep the tone and style they were given, by rules over words. The rules see words, not meaning: they
 //! tell models apart, they do not judge a single conversation.
 
-use crate::record::{Style, Tone};
+use crate::augment::style::{self, Manner};
+use crate::record::{FirstLanguage, Style, Tone};
 
 /// Impatience and anger.
 const CROSS: &[&str] = &[
@@ -170,6 +171,11 @@ pub fn keeps_style(style: Style, turn: &str) -> Option<bool> {
         Style::Casual => Some(!capital || casual || contracts(&said) || !stopped),
         Style::Formal => Some(capital && stopped && !casual && !contracts(&said)),
         Style::Typos => None,
+        // The language says what is put in, not what is looked for.
+        Style::Colloquial | Style::Polite | Style::Rude | Style::NonNative => {
+            Manner::of(style, Some(FirstLanguage::Polish))
+                .map(|manner| style::holds(manner, turn).is_held())
+        }
     }
 }
 

@@ -131,7 +131,7 @@ fn stage(name: &str) -> Result<Stage, String> {
     let mut stages = Stage::ALL.iter().copied();
     stages
         .find(|stage| stage.name() == name)
-        .ok_or_else(|| "expected queries, experiences or conversations".to_owned())
+        .ok_or_else(|| "expected queries, products, experiences or conversations".to_owned())
 }
 
 #[derive(Args, Clone, Debug)]
@@ -146,7 +146,8 @@ pub struct GenerateArgs {
     pub limit: Option<u64>,
     #[command(flatten)]
     pub time: TimeArgs,
-    /// Make a stage's records anew with other draws, and all that is made from them: queries, experiences or conversations. The
+    /// Make a stage's records anew with other draws, and all that is made from them: queries, products, experiences or
+    /// conversations. The
     /// run as it is stays beside the new one, with .old-1 after its name
     #[arg(long, value_name = "STAGE", value_parser = stage, hide_possible_values = true)]
     pub redo: Option<Stage>,

@@ -305,16 +305,16 @@ impl Source<'_> {
             grouped(rows),
             if rows == 1 { "" } else { "s" }
         );
-        if status.open > 0 && *self.shape != Shape::Experiences {
+        if status.open != Some(0) && *self.shape != Shape::Experiences {
             let why = if status.state == RunState::Live {
                 "the run is going on"
             } else {
                 "the run is not finished"
             };
             eprintln!(
-                "note: {why}; these are the first {} of {} places of its plan, in the recipe's mix",
+                "note: {why}; these are the first {} {}places of its plan, in the recipe's mix",
                 grouped(status.finished_prefix),
-                grouped(status.count)
+                of(status.count)
             );
         }
         if status.exhausted > 0 && !self.with_empty {
@@ -355,4 +355,9 @@ fn experiences(dir: &RunDir, replay: &Replay) -> Result<BTreeMap<u64, Experience
         }
     }
     Ok(given)
+}
+
+/// `of 24 `, where it is known.
+fn of(count: Option<u64>) -> String {
+    count.map_or(String::new(), |count| format!("of {} ", grouped(count)))
 }

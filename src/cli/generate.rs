@@ -24,7 +24,7 @@ use crate::export;
 use crate::progress::Watcher;
 use crate::record::{Kind, ModelRole};
 use crate::run::{End, EventSink, RunDir, RunWriter, Summary, nearest_run};
-use crate::settings::check_limit;
+use crate::settings::{MOST_COUNT, check_limit};
 use closing::{Session, closing};
 
 /// Conversations alive at once unless the recipe says otherwise; the page pool may allow fewer.
@@ -150,9 +150,11 @@ fn carry_on(
         }
         End::Time => {
             eprintln!(
-                "the time is over: {} of {} places are finished; the same command goes on, or `colloquy resume {}`",
+                "the time is over: {} {}places are finished; the same command goes on, or `colloquy resume {}`",
                 grouped(status.kept + status.exhausted),
-                grouped(status.count),
+                status
+                    .count
+                    .map_or(String::new(), |count| format!("of {} ", grouped(count))),
                 dir.path().display()
             );
             Ok(ExitCode::SUCCESS)
@@ -210,15 +212,19 @@ fn headline(workshop: &Workshop) -> String {
         0 => String::new(),
         pages => format!(" · {pages} help pages"),
     };
+    let count = if spec.has_all_variants() && spec.count == MOST_COUNT {
+        "all variants as".to_owned()
+    } else {
+        grouped(spec.count)
+    };
     let what = if spec.has(Kind::Support) {
         "conversations"
     } else {
         "group chats"
     };
     format!(
-        "{}{pages} · {} {what}{limit} · seed {} · CPU, offline",
+        "{}{pages} · {count} {what}{limit} · seed {} · CPU, offline",
         each.join(" · "),
-        grouped(spec.count),
         spec.seed
     )
 }

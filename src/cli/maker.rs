@@ -8,13 +8,14 @@ use std::sync::Arc;
 use group::GroupMaker;
 
 use super::workshop::{Seating, Workshop};
+use crate::augment;
 use crate::dialogue::DecisionRule;
 use crate::engine::{ChatError, ChatModel, Sampling};
 use crate::knowledge::grounding;
 use crate::pipeline::{
-    Assignment, Caller, Cast, Facts, PipelineError, Player, QueryContext, QuerySettings,
-    RoundResult, Shelf, SupportContext, SupportSettings, converse, generate_queries,
-    passage_budget,
+    Assignment, Caller, Cast, Facts, FitContext, PipelineError, Player, QueryContext,
+    QuerySettings, RoundResult, Shelf, SupportContext, SupportSettings, converse, fitting_products,
+    generate_queries, passage_budget,
 };
 use crate::record::{Dialogue, Experience, ModelRole, Page, Query};
 use crate::run::{About, MakeError, Maker, SharedCallLog, Slot};
@@ -25,6 +26,7 @@ pub struct RunMaker {
     pages: BTreeMap<String, Arc<Page>>,
     given: Option<BTreeMap<String, Vec<Query>>>,
     queries: QueryContext,
+    fit: FitContext,
     support: SupportContext,
     /// Where there are group chats.
     group: Option<GroupMaker>,
@@ -41,9 +43,9 @@ impl RunMaker {
             let mut by_page: BTreeMap<String, Vec<Query>> = BTreeMap::new();
             for one in given {
                 by_page
-                    .entry(one.query.page.clone())
+                    .entry(one.page.clone())
                     .or_default()
-                    .push(one.query.clone());
+                    .push(one.clone());
             }
             by_page
         });
@@ -56,6 +58,12 @@ impl RunMaker {
                 caller: caller.clone(),
                 settings: Arc::new(query_settings(spec, cast)),
                 root: spec.draws(Stage::Queries),
+            },
+            fit: FitContext {
+                caller: caller.clone(),
+                sampling: sampling(&cast.customer.model, spec.sampling.customer),
+                root: spec.draws(Stage::Products),
+                products: spec.customer.product.values().cloned().collect(),
             },
             support: SupportContext {
                 shelf: Shelf::default(),
@@ -112,6 +120,10 @@ impl Maker for RunMaker {
             .await
             .map_err(sort_out)?;
         Ok(made.queries)
+    }
+
+    async fn products(&self, query: &Query) -> Result<Vec<String>, MakeError> {
+        fitting_products(&self.fit, query).await.map_err(sort_out)
     }
 
     fn given_experience(&self, place: u64) -> Option<Arc<Experience>> {
@@ -271,6 +283,8 @@ pub fn support_settings(spec: &RunSpec, cast: &Cast) -> SupportSettings {
             (true, false) => Facts::Linked,
             (true, true) => Facts::Checked,
         },
+        hold_style: spec.customer.hold_style && augment::knows(&spec.language),
+        products_fit: spec.has_all_variants(),
         opens_with_query: spec.customer.first_message == FirstMessage::Query,
         thank: rules.thank,
         ask: rules.ask,

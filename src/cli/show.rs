@@ -74,7 +74,7 @@ fn gone(error: &io::Error) -> Result<ExitCode, Failure> {
 /// The kept conversations, in plan order.
 fn kept(dir: &RunDir, replay: &Replay) -> Vec<(u64, u32)> {
     let attempts = dir.manifest().spec.max_attempts;
-    let slots = replay.slots.range(..dir.manifest().spec.count);
+    let slots = replay.slots.range(..dir.count(replay).unwrap_or(0));
     slots
         .filter_map(|(slot, history)| match history.state(attempts) {
             SlotState::Kept { attempt } => Some((*slot, attempt)),
@@ -85,7 +85,7 @@ fn kept(dir: &RunDir, replay: &Replay) -> Vec<(u64, u32)> {
 
 /// What an id names: one attempt (`c/12/0`), or all of a place (`12`).
 fn attempts(dir: &RunDir, replay: &Replay, id: &str) -> Result<Vec<(u64, u32)>, Failure> {
-    let count = dir.manifest().spec.count;
+    let count = dir.count(replay).unwrap_or(0);
     let bad = || {
         Failure::new(Code::Usage, format!("`{id}` names no conversation"))
             .hint("expected an id like c/12/0, or a place in the plan like 12")
@@ -220,8 +220,15 @@ fn particulars(
         Dialogue::Support(conversation) => {
             for (place, turn) in conversation.turns.iter().enumerate() {
                 let mut notes = rejections(&turn.rejected);
-                if turn.edits > 0 {
-                    notes.push(format!("mistyped: {} places", turn.edits));
+                match &turn.restyled {
+                    Some(lacked) => notes.push(format!(
+                        "style put back: {} words (it had {lacked})",
+                        turn.edits
+                    )),
+                    None if turn.edits > 0 => {
+                        notes.push(format!("mistyped: {} places", turn.edits));
+                    }
+                    None => {}
                 }
                 notes.extend(grounds(turn, page));
                 let note = |note| {

@@ -48,10 +48,13 @@ fn text(status: &Status, run: &Path) -> String {
     };
     line(
         "kept",
-        format!("{} of {}", grouped(status.kept), grouped(status.count)),
+        match status.count {
+            Some(count) => format!("{} of {}", grouped(status.kept), grouped(count)),
+            None => "the plan is not known yet".to_owned(),
+        },
     );
-    if status.open > 0 {
-        line("to be made", grouped(status.open));
+    if let Some(open) = status.open.filter(|open| *open > 0) {
+        line("to be made", grouped(open));
         line(
             "export holds",
             format!(
@@ -68,6 +71,12 @@ fn text(status: &Status, run: &Path) -> String {
             status.pages_with_queries, status.pages
         ),
     );
+    if let Some(fitted) = status.queries_with_products {
+        line(
+            "products",
+            format!("sought for {} questions", grouped(fitted)),
+        );
+    }
     if !status.rejected.is_empty() {
         let total: u64 = status.rejected.values().sum();
         let reasons: Vec<String> = status
@@ -78,6 +87,12 @@ fn text(status: &Status, run: &Path) -> String {
         line(
             "turned down",
             format!("{} ({})", grouped(total), reasons.join(", ")),
+        );
+    }
+    if status.restyled_turns > 0 {
+        line(
+            "style put back",
+            format!("in {} turns", grouped(status.restyled_turns)),
         );
     }
     if status.demo {

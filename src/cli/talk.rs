@@ -102,7 +102,7 @@ fn support(conversation: &Conversation, page: Option<&Page>, width: usize) -> St
         cell.tone,
         cell.style,
         cell.cooperation,
-        cell.product,
+        cell.product.as_deref().unwrap_or("no product"),
         bold.apply_to(outcome),
         dim.apply_to(&conversation.id),
     );

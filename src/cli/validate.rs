@@ -18,16 +18,20 @@ use super::maker::{query_settings, support_settings};
 use super::talk::grouped;
 use super::workshop::largest_groups;
 use super::workshop::models::by_model;
-use super::workshop::{Workshop, asked_pages, load_pages, read_settings, thoughts, unasked_note};
+use super::workshop::{
+    Workshop, asked_pages, foreseen, load_pages, read_settings, thoughts, unasked_note,
+};
 use crate::knowledge::{Pages, choose_passages, chunks};
 use crate::pipeline::{Cast, Members, Sides, Subject, ViewTokens, read_queries};
 use crate::prompt::{Pack, PassageVar, Prompts, QueriesVars, Sample, Template};
-use crate::record::{Cell, Kind, ModelRole, Page};
-use crate::run::{Plan, Slot, SupportPlace, Task};
+use crate::record::{Cell, Kind, ModelRole, Page, Query};
+use crate::run::{Slot, SupportPlace, Task, VariantCounts};
 use crate::settings::{Axis, FirstMessage, RunSpec};
 
 /// Places of the plan that are looked at; a longer plan only repeats its mix.
 const PLACES: u64 = 100_000;
+/// What the figures call places whose question is left as it is.
+const NO_PRODUCT: &str = "no product";
 /// Places whose prompts are rendered to be measured, unless there are more pages.
 const MEASURED: usize = 64;
 
@@ -48,13 +52,14 @@ pub fn run(args: &ValidateArgs) -> Result<ExitCode, Failure> {
         Err(failure) if failure.code == Code::Missing => Err(failure.message),
         Err(failure) => return Err(failure),
     };
-    let slots = places(&spec, &pages);
+    let slots = places(&spec, &pages, given.as_deref());
+    let variants = variants(&spec, &pages, given.as_deref());
     let mut impossible = Vec::new();
     let mut notes: Vec<String> = warnings.iter().map(ToString::to_string).collect();
     if unasked > 0 {
         notes.push(unasked_note(unasked, pages.len()));
     }
-    notes.extend(remarks(&spec, &slots, &pages));
+    notes.extend(remarks(&spec, &slots, &pages, given.as_deref()));
     notes.extend(language::unread(&spec));
     let (pack, samples, model) = match &workshop {
         Ok(workshop) => {
@@ -83,13 +88,18 @@ pub fn run(args: &ValidateArgs) -> Result<ExitCode, Failure> {
         // What can never be made is told instead.
         (Some(_), Ok(_)) if !impossible.is_empty() => None,
         (Some(time), Ok(workshop)) => {
-            Some(estimate::estimate(workshop, time, work(&spec, &slots))?)
+            // Of all variants, those that are known before products are.
+            let count = foreseen(&spec, pages.iter(), given.as_deref(), false).length(spec.count);
+            Some(estimate::estimate(workshop, time, work(&spec, &slots, count))?)
         }
     };
     let findings = Findings {
         recipe: recipe.label.display().to_string(),
         pages: pages.len(),
-        plan: figures(&spec, &slots, &pages),
+        plan: PlanFigures {
+            variants,
+            ..figures(&spec, &slots, &pages)
+        },
         settings,
         pack,
         samples,
@@ -121,7 +131,7 @@ pub fn run(args: &ValidateArgs) -> Result<ExitCode, Failure> {
 
 /// What a run has work for; what the plan shows stands for all of it.
 #[expect(clippy::cast_precision_loss, reason = "places are far fewer than 2⁵³")]
-fn work(spec: &RunSpec, slots: &[Slot]) -> Work {
+fn work(spec: &RunSpec, slots: &[Slot], places: u64) -> Work {
     let mut pages: Vec<&str> = slots
         .iter()
         .filter_map(|slot| Some(slot.support()?.cell.page.as_str()))
@@ -130,7 +140,7 @@ fn work(spec: &RunSpec, slots: &[Slot]) -> Work {
     pages.dedup();
     let shown = (slots.len() as f64).max(1.0);
     let support = slots.iter().filter_map(Slot::support).count() as f64 / shown;
-    let count = spec.count as f64;
+    let count = places as f64;
     let talk = &spec.conversation;
     Work {
         places: BTreeMap::from([
@@ -154,13 +164,12 @@ fn work(spec: &RunSpec, slots: &[Slot]) -> Work {
             .engine
             .concurrency
             .or(CONCURRENCY)
-            .clamp(1, spec.count.max(1)),
+            .clamp(1, places.max(1)),
     }
 }
 
-fn places(spec: &RunSpec, pages: &[Page]) -> Vec<Slot> {
-    let ids: Vec<String> = pages.iter().map(|page| page.id.clone()).collect();
-    Plan::new(spec, &ids).slots(spec.count.min(PLACES))
+fn places(spec: &RunSpec, pages: &[Page], given: Option<&[Query]>) -> Vec<Slot> {
+    foreseen(spec, pages.iter(), given, false).slots(spec.count.min(PLACES))
 }
 
 fn figures(spec: &RunSpec, slots: &[Slot], pages: &[Page]) -> PlanFigures {
@@ -198,7 +207,10 @@ fn figures(spec: &RunSpec, slots: &[Slot], pages: &[Page]) -> PlanFigures {
         Axis::Page => cell.page.clone(),
         Axis::Tone => cell.tone.to_string(),
         Axis::Style => cell.style.to_string(),
-        Axis::Product => cell.product.clone(),
+        Axis::Product => cell
+            .product
+            .clone()
+            .unwrap_or_else(|| NO_PRODUCT.to_owned()),
         Axis::Outcome => cell.outcome.to_string(),
         Axis::Cooperation => cell.cooperation.to_string(),
     };
@@ -212,6 +224,7 @@ fn figures(spec: &RunSpec, slots: &[Slot], pages: &[Page]) -> PlanFigures {
     };
     PlanFigures {
         places: slots.len() as u64,
+        variants: None,
         marginals: if spec.has(Kind::Support) {
             Axis::ALL.iter().copied().map(marginal).collect()
         } else {
@@ -232,6 +245,12 @@ fn figures(spec: &RunSpec, slots: &[Slot], pages: &[Page]) -> PlanFigures {
     }
 }
 
+/// How the places of a plan of all variants come about: with no product at all, and with every product.
+fn variants(spec: &RunSpec, pages: &[Page], given: Option<&[Query]>) -> Option<[VariantCounts; 2]> {
+    let of = |products| foreseen(spec, pages.iter(), given, products).variants();
+    Some([of(false)?, of(true)?])
+}
+
 fn count(slots: &[Slot], value: impl Fn(&Slot) -> Option<String>) -> BTreeMap<String, u64> {
     let mut counts = BTreeMap::new();
     for value in slots.iter().filter_map(value) {
@@ -240,7 +259,7 @@ fn count(slots: &[Slot], value: impl Fn(&Slot) -> Option<String>) -> BTreeMap<St
     counts
 }
 
-fn remarks(spec: &RunSpec, slots: &[Slot], pages: &[Page]) -> Vec<String> {
+fn remarks(spec: &RunSpec, slots: &[Slot], pages: &[Page], given: Option<&[Query]>) -> Vec<String> {
     let mut notes = Vec::new();
     let typos = spec
         .customer
@@ -253,6 +272,26 @@ fn remarks(spec: &RunSpec, slots: &[Slot], pages: &[Page]) -> Vec<String> {
                 .into(),
         );
     }
+    let holds = spec.has(Kind::Support) && spec.customer.hold_style;
+    if holds && spec.language != "en" {
+        notes.push(format!(
+            "customer.hold_style knows English only and does nothing with language = {:?}",
+            spec.language
+        ));
+    }
+    if spec.has(Kind::Support) {
+        let own = given.iter().flat_map(|given| given.iter());
+        let own = own.filter(|query| query.tone.is_some() || query.style.is_some());
+        match own.count() {
+            0 => {}
+            1 => notes.push(
+                "1 question says its own tone or style; its conversations are in it, whatever the plan's shares".into(),
+            ),
+            n => notes.push(format!(
+                "{n} questions say their own tone or style; their conversations are in it, whatever the plan's shares"
+            )),
+        }
+    }
     let asked = slots.iter().filter_map(Slot::support).count();
     if asked < pages.len() {
         notes.push(format!(
@@ -262,7 +301,7 @@ fn remarks(spec: &RunSpec, slots: &[Slot], pages: &[Page]) -> Vec<String> {
             pages.len()
         ));
     }
-    if spec.count > PLACES {
+    if spec.count > PLACES && slots.len() as u64 == PLACES {
         notes.push(format!(
             "the plan is shown for its first {} places",
             grouped(PLACES)
@@ -289,9 +328,8 @@ fn measure(
         let Some(page) = workshop.pages.get(&cell.page) else {
             continue;
         };
-        let given = workshop.given.iter().flatten();
+        let mut given = workshop.given.iter().flatten();
         let query = given
-            .map(|given| &given.query)
             .find(|query| query.page == page.id)
             .map_or(page.title.as_str(), |query| query.text.as_str());
         let passages = choose_passages(page, query, settings.passage_tokens, count);
@@ -451,6 +489,7 @@ fn keep_used(spec: &RunSpec, samples: &mut Vec<Sample>) {
         let used = match sample.template {
             Template::Second => spec.customer.second_question > 0.0,
             Template::Steer => spec.conversation.is_steered(),
+            Template::ProductFit if spec.has_all_variants() => true,
             Template::RewriteSystem | Template::Rewrite | Template::ProductFit => {
                 spec.customer.first_message == FirstMessage::Query
             }

@@ -13,12 +13,13 @@ use std::sync::Arc;
 
 use super::args::{EngineArgs, RecipeArgs};
 use super::failure::{Code, Failure};
+use super::maker::questions_for;
 use crate::hash;
 use crate::knowledge::{self, PageFile, Pages};
-use crate::pipeline::{Cast, GivenQuery, Player, read_queries};
+use crate::pipeline::{Cast, Player, read_queries};
 use crate::prompt::Template;
-use crate::record::{Kind, Page};
-use crate::run::{Inputs, Manifest, PageMark};
+use crate::record::{Kind, Page, Query};
+use crate::run::{Inputs, Manifest, PageMark, Plan, Sources};
 use crate::settings::{
     self, Environment, FirstMessage, Overrides, PagesDir, RecipeText, RunSpec, Settings,
     SpeakerMethod, Stage,
@@ -68,7 +69,7 @@ pub struct Workshop {
     pub spec: RunSpec,
     pub pages: BTreeMap<String, Arc<Page>>,
     pub warnings: Vec<String>,
-    pub given: Option<Vec<GivenQuery>>,
+    pub given: Option<Vec<Query>>,
     /// Where there are group chats.
     pub groups: Option<GroupInputs>,
     /// Of the roles that there is work for.
@@ -141,10 +142,7 @@ impl Workshop {
         if let Some(groups) = &groups {
             warnings.extend(groups.warnings.iter().cloned());
         }
-        let given_hash = match &spec.queries.from {
-            Some(path) => Some(hash::of_file(path).map_err(|error| Failure::read(path, &error))?),
-            None => None,
-        };
+        let given_hash = given.as_ref().map(hash::of_value);
         let models = read(&as_typed)?;
         thoughts::check(&spec, &models)?;
         let cast = models::cast(&models, spec.prompts.as_deref())?;
@@ -219,6 +217,10 @@ impl Workshop {
                     ("", &cast.queries, Template::Queries),
                 ]),
             ),
+            (
+                Stage::Products,
+                hashes(&[("", &cast.customer, Template::ProductFit)]),
+            ),
             (Stage::Conversations, hashes(&conversations)),
         ]);
         let inputs = Inputs {
@@ -279,14 +281,53 @@ pub fn unasked_note(unasked: usize, asked: usize) -> String {
     )
 }
 
+/// The plan as far as it can be told before questions are written: where it is of all variants, with or without all products.
+pub fn foreseen<'a>(
+    spec: &RunSpec,
+    pages: impl Iterator<Item = &'a Page>,
+    given: Option<&[Query]>,
+    products: bool,
+) -> Plan {
+    let pages: Vec<&Page> = pages.collect();
+    if !spec.has_all_variants() {
+        let ids: Vec<String> = pages.iter().map(|page| page.id.clone()).collect();
+        return Plan::new(spec, &ids);
+    }
+    let mut sources = Sources::default();
+    for page in pages {
+        let queries: Vec<Query> = match given {
+            Some(given) => given
+                .iter()
+                .filter(|one| one.page == page.id)
+                .cloned()
+                .collect(),
+            None => (0..questions_for(spec, page))
+                .map(|n| Query {
+                    id: format!("{}/{n}", page.id),
+                    page: page.id.clone(),
+                    text: page.title.clone(),
+                    tone: None,
+                    style: None,
+                })
+                .collect(),
+        };
+        for query in queries.iter().filter(|_| products) {
+            let all = spec.customer.product.values().cloned();
+            sources.products.insert(query.id.clone(), all.collect());
+        }
+        sources.queries.insert(page.id.clone(), queries);
+    }
+    Plan::all(spec, &sources)
+}
+
 /// The pages that get places in the plan, and how many do not: where questions are given, a page without one has nothing to
 /// be talked about.
-pub fn asked_pages(pages: Vec<Page>, given: Option<&[GivenQuery]>) -> (Vec<Page>, usize) {
+pub fn asked_pages(pages: Vec<Page>, given: Option<&[Query]>) -> (Vec<Page>, usize) {
     let Some(given) = given else {
         return (pages, 0);
     };
     let all = pages.len();
-    let asked: BTreeSet<&str> = given.iter().map(|one| one.query.page.as_str()).collect();
+    let asked: BTreeSet<&str> = given.iter().map(|one| one.page.as_str()).collect();
     let pages: Vec<Page> = pages
         .into_iter()
         .filter(|page| asked.contains(page.id.as_str()))
@@ -324,7 +365,6 @@ impl super::shipped::ShippedPage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::Query;
 
     #[test]
     fn a_model_folder_is_found_from_anywhere() {
@@ -347,12 +387,10 @@ mod tests {
         };
         let pages = vec![page("a"), page("b"), page("c")];
         assert_eq!(asked_pages(pages.clone(), None).1, 0);
-        let given = ["c", "a", "c"].map(|id| GivenQuery {
-            query: Query {
-                id: "q/0".into(),
-                page: id.into(),
-                text: "?".into(),
-            },
+        let given = ["c", "a", "c"].map(|id| Query {
+            id: "q/0".into(),
+            page: id.into(),
+            text: "?".into(),
             tone: None,
             style: None,
         });

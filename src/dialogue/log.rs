@@ -27,19 +27,22 @@ impl Log {
             tokens,
             edits: 0,
             links: Vec::new(),
+            restyled: None,
             rejected,
         });
         self.said.push(said);
         self.heard.push(None);
     }
 
-    /// Appends a turn whose text a rule engine changed from `said` in `edits` places; ids would no longer fit it.
+    /// Appends a turn whose text a rule engine changed from `said` in `edits` places, where it put a style back with what
+    /// had been missing; ids would no longer fit it.
     pub fn say_edited(
         &mut self,
         speaker: Role,
         said: impl Into<Utterance>,
         text: String,
         edits: u32,
+        restyled: Option<String>,
         rejected: Vec<Rejected>,
     ) {
         self.said.push(said.into());
@@ -50,6 +53,7 @@ impl Log {
             tokens: Vec::new(),
             edits,
             links: Vec::new(),
+            restyled,
             rejected,
         });
     }

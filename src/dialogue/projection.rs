@@ -91,7 +91,7 @@ mod tests {
                 Role::Agent
             };
             if index == 2 {
-                log.say_edited(speaker, "turn 2", "trun 2".into(), 1, Vec::new());
+                log.say_edited(speaker, "turn 2", "trun 2".into(), 1, None, Vec::new());
             } else {
                 log.say(
                     speaker,

@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::Perspective;
 use crate::record::{
-    Cause, Conversation, Cooperation, EndReason, Outcome, Page, Provenance, Role, Style, Support,
-    Tone, Turn,
+    Cause, Conversation, Cooperation, EndReason, FirstLanguage, Outcome, Page, Provenance, Role,
+    Style, Support, Tone, Turn,
 };
 
 /// What is asked of the `messages` format.
@@ -25,10 +25,12 @@ pub struct MessageRow<'a> {
     pub end_reason: EndReason,
     pub tone: Tone,
     pub style: Style,
+    /// Of a customer who writes in the style `non_native`.
+    pub first_language: Option<FirstLanguage>,
     pub cooperation: Cooperation,
     /// The planned one, of conversations that came out as planned: `UNRESOLVED`.
     pub cause: Option<Cause>,
-    pub product: &'a str,
+    pub product: Option<&'a str>,
     pub page: &'a str,
     pub query_id: &'a str,
     pub query: &'a str,
@@ -125,9 +127,10 @@ impl<'a> MessageRow<'a> {
             end_reason: conversation.end_reason,
             tone: cell.tone,
             style: cell.style,
+            first_language: cell.first_language,
             cooperation: cell.cooperation,
             cause: cell.cause_of(conversation.outcome),
-            product: &cell.product,
+            product: cell.product.as_deref(),
             page: &cell.page,
             query_id: &conversation.query_id,
             query: &conversation.query,
@@ -157,6 +160,7 @@ pub(super) mod tests {
             tokens: vec![1],
             edits: 0,
             links: Vec::new(),
+            restyled: None,
             rejected: Vec::new(),
         };
         Conversation {
@@ -167,7 +171,8 @@ pub(super) mod tests {
                 page: "returns".into(),
                 tone: Tone::Annoyed,
                 style: Style::Typos,
-                product: "washing machine".into(),
+                first_language: None,
+                product: Some("washing machine".into()),
                 outcome: Outcome::Resolved,
                 cooperation: crate::record::Cooperation::Forthcoming,
                 cause: None,
@@ -298,7 +303,7 @@ pub(super) mod tests {
         .unwrap();
         let expected = concat!(
             r#"{"id":"c/3/1","messages":[{"role":"user","content":"why \"£19\"\n?"},{"role":"assistant","content":"It is heavy."}],"#,
-            r#""outcome":null,"end_reason":"max_turns","tone":"annoyed","style":"typos","cooperation":"forthcoming","cause":null,"product":"washing machine","page":"returns","#,
+            r#""outcome":null,"end_reason":"max_turns","tone":"annoyed","style":"typos","first_language":null,"cooperation":"forthcoming","cause":null,"product":"washing machine","page":"returns","#,
             r#""query_id":"returns/2","query":"Why?","model":"demo","seed":7,"demo":true,"#,
             r#""provenance":{"program":"colloquy 0.1.0","recipe":"support","stage":"0123","model":"demo","model_hash":"cafe","profile":"f32","seed":7,"demo":true}}"#,
             "\n"

@@ -196,6 +196,8 @@ fn with_second(assignment: &mut Assignment) {
         id: "returns/s".into(),
         page: "returns".into(),
         text: "When does a refund reach my card?".into(),
+        tone: None,
+        style: None,
     });
 }
 

@@ -6,6 +6,7 @@ mod cast;
 mod csv;
 mod experience_file;
 mod experiences;
+mod fit;
 #[cfg(test)]
 mod goal_tests;
 mod group;
@@ -31,12 +32,13 @@ pub use experience_file::{
 pub use experiences::{
     ExperienceContext, ExperienceSettings, People, Wanted, generate_experiences,
 };
+pub use fit::{FitContext, fitting_products};
 pub use group::{GroupContext, GroupSettings, Member, Members, chat, seen_in_group};
 pub use hub::RoundResult;
 pub use queries::{
     QueryContext, QuerySet, answers_in_form, generate_queries, worst_case_tokens as query_tokens,
 };
-pub use query_file::{GivenQuery, QueryFileError, QueryFormat, parse_queries, read_queries};
+pub use query_file::{QueryFileError, QueryFormat, parse_queries, read_queries};
 pub use settings::{Facts, QuerySettings, SupportSettings, passage_budget};
 pub use sides::{Asked, Seen, Side, Sides, Subject, ViewTokens, seen};
 pub use support::{Assignment, Shelf, SupportContext, converse};

@@ -84,6 +84,8 @@ pub async fn generate_queries(
         id: format!("{}/{n}", page.id),
         page: page.id.clone(),
         text,
+        tone: None,
+        style: None,
     };
     Ok(QuerySet {
         queries: texts.into_iter().enumerate().map(query).collect(),

@@ -11,14 +11,6 @@ const NAMED: usize = 8;
 /// Page names below this similarity are not worth suggesting.
 const NEAR: f64 = 0.75;
 
-/// A question from a file, with what the file says about the customer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GivenQuery {
-    pub query: Query,
-    pub tone: Option<Tone>,
-    pub style: Option<Style>,
-}
-
 /// How a file of questions is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QueryFormat {
@@ -91,7 +83,7 @@ fn listed(names: &[String]) -> String {
 ///
 /// # Errors
 /// See [`QueryFileError`]. A page that is missing is an error, never an empty page.
-pub fn read_queries(path: &Path, pages: &[Page]) -> Result<Vec<GivenQuery>, QueryFileError> {
+pub fn read_queries(path: &Path, pages: &[Page]) -> Result<Vec<Query>, QueryFileError> {
     let format = QueryFormat::of(path).ok_or_else(|| QueryFileError::UnknownFormat {
         path: path.to_owned(),
     })?;
@@ -115,7 +107,7 @@ pub fn parse_queries(
     format: QueryFormat,
     text: &str,
     pages: &[Page],
-) -> Result<Vec<GivenQuery>, QueryFileError> {
+) -> Result<Vec<Query>, QueryFileError> {
     let text = text.trim_start_matches('\u{feff}');
     let rows = match format {
         QueryFormat::JsonLines => json_rows(text),
@@ -148,16 +140,14 @@ pub fn parse_queries(
         });
     }
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    let given: Vec<GivenQuery> = rows
+    let given: Vec<Query> = rows
         .into_iter()
         .filter(|row| !row.text.is_empty())
         .enumerate()
-        .map(|(n, row)| GivenQuery {
-            query: Query {
-                id: format!("{stem}/{n}"),
-                page: index[&folded(&row.page)].clone(),
-                text: row.text,
-            },
+        .map(|(n, row)| Query {
+            id: format!("{stem}/{n}"),
+            page: index[&folded(&row.page)].clone(),
+            text: row.text,
             tone: row.tone,
             style: row.style,
         })
@@ -341,8 +331,8 @@ fn tone_of(name: &str) -> Option<Tone> {
 fn style_of(name: &str) -> Option<Style> {
     let name = name.trim().to_lowercase();
     match name.as_str() {
-        "colloquial" => Some(Style::Casual),
         "neutral" | "standard" => Some(Style::Plain),
+        "non-native" | "nonnative" | "non native" => Some(Style::NonNative),
         "typo" => Some(Style::Typos),
         _ => Style::ALL
             .iter()

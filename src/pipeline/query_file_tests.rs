@@ -9,22 +9,16 @@ fn pages(ids: &[&str]) -> Vec<Page> {
     ids.iter().map(page).collect()
 }
 
-fn parse(name: &str, text: &str, ids: &[&str]) -> Result<Vec<GivenQuery>, String> {
+fn parse(name: &str, text: &str, ids: &[&str]) -> Result<Vec<Query>, String> {
     let path = Path::new(name);
     parse_queries(path, QueryFormat::of(path).unwrap(), text, &pages(ids))
         .map_err(|error| error.to_string())
 }
 
-fn texts(given: &[GivenQuery]) -> Vec<(&str, &str, &str)> {
+fn texts(given: &[Query]) -> Vec<(&str, &str, &str)> {
     given
         .iter()
-        .map(|g| {
-            (
-                g.query.id.as_str(),
-                g.query.page.as_str(),
-                g.query.text.as_str(),
-            )
-        })
+        .map(|g| (g.id.as_str(), g.page.as_str(), g.text.as_str()))
         .collect()
 }
 
@@ -49,7 +43,7 @@ fn lists_by_title_lose_their_numbers_and_keep_their_tone() {
     );
     assert_eq!(
         (given[0].tone, given[0].style),
-        (Some(Tone::Annoyed), Some(Style::Casual))
+        (Some(Tone::Annoyed), Some(Style::Colloquial))
     );
     assert_eq!((given[3].tone, given[3].style), (None, None));
 }
@@ -101,7 +95,7 @@ fn lines_belong_to_the_only_page_or_name_theirs() {
         ]
     );
     let two = parse("q.txt", "billing\tHow much?\n", &["Returns", "Billing"]).unwrap();
-    assert_eq!(two[0].query.page, "Billing");
+    assert_eq!(two[0].page, "Billing");
     assert!(
         parse("q.txt", "How much?\n", &["Returns", "Billing"])
             .unwrap_err()

@@ -1,17 +1,13 @@
 //! A question becomes a customer's first message: about the product of its place in the plan, in the tone and style of its
 //! customer. Each step is a call that must prove to have kept the facts.
 
-use std::sync::Arc;
-
-use serde::Deserialize;
-use serde_json::json;
-
+use super::fit::Fit;
 use super::{Caller, PipelineError};
 use crate::augment::products;
 use crate::augment::verify::{Kind, Rewrite as Attempt, verify};
-use crate::engine::{Ask, ChatModel, ChatRole, Grammar, Sampling, Session, View};
-use crate::prompt::{ProductFitVars, PromptError, Prompts, RewriteVars};
-use crate::record::{Cell, ModelRole, RefusedRewrite, Rewrite, Style, Tone};
+use crate::engine::{Ask, ChatModel, ChatRole, Sampling, Session, View};
+use crate::prompt::{PromptError, Prompts, RewriteVars};
+use crate::record::{Cell, FirstLanguage, ModelRole, Query, RefusedRewrite, Rewrite, Style, Tone};
 use crate::rng::Stream;
 
 /// A rewrite that does not keep what it has to is made again this often.
@@ -33,6 +29,8 @@ pub(super) struct Rewriter<'a> {
     pub(super) draw: Stream,
     /// Names and numbers that must stay.
     pub(super) protected: &'a [&'a str],
+    /// It is known that the product fits.
+    pub(super) products_fit: bool,
 }
 
 /// A step that could not be made: what it was, and why its last try was turned down.
@@ -48,33 +46,71 @@ struct Step<'a> {
     kind: &'static str,
     target: String,
     proof: Kind<'a>,
+    first_language: Option<FirstLanguage>,
 }
 
-/// The steps that a place of the plan asks for, in order: product, tone, style.
-fn steps(cell: &Cell) -> Vec<Step<'_>> {
-    let mut steps = vec![Step {
-        kind: "product",
-        target: cell.product.clone(),
-        proof: Kind::Product(&cell.product),
-    }];
-    if cell.tone != Tone::Neutral {
+impl Step<'_> {
+    /// The two messages of the call.
+    fn prompt(
+        &self,
+        prompts: &Prompts,
+        text: &str,
+        keep: &[String],
+        language: &str,
+    ) -> Result<(String, String), PromptError> {
+        let target = |kind: &str| {
+            if self.kind == kind { &self.target } else { "" }
+        };
+        let habits = self.first_language.map(FirstLanguage::habits);
+        prompts.rewrite(&RewriteVars {
+            text,
+            kind: self.kind,
+            keep,
+            product: target("product"),
+            tone: target("tone"),
+            style: target("style"),
+            first_language: self.first_language.map_or("", FirstLanguage::title),
+            habits: habits.as_deref().unwrap_or_default(),
+            language,
+        })
+    }
+}
+
+/// The steps that a place of the plan asks for, in order: product, tone, style. A question that says its own tone or style is in
+/// it already.
+fn steps<'a>(query: &Query, cell: &'a Cell) -> Vec<Step<'a>> {
+    let mut steps = Vec::new();
+    if let Some(product) = &cell.product {
+        steps.push(Step {
+            kind: "product",
+            target: product.clone(),
+            proof: Kind::Product(product),
+            first_language: None,
+        });
+    }
+    if cell.tone != Tone::Neutral && query.tone.is_none() {
         steps.push(Step {
             kind: "tone",
             target: cell.tone.name().to_owned(),
             proof: Kind::Tone,
+            first_language: None,
         });
     }
     let style = match cell.style {
         // Mistakes are put in by rule.
         Style::Plain | Style::Typos => None,
-        Style::Casual => Some(("colloquial", Kind::Colloquial)),
+        Style::Casual | Style::Colloquial => Some(("colloquial", Kind::Colloquial)),
         Style::Formal => Some(("formal", Kind::Formality)),
+        Style::Polite => Some(("polite", Kind::Formality)),
+        Style::Rude => Some(("rude", Kind::Formality)),
+        Style::NonNative => Some(("non_native", Kind::NonNative)),
     };
-    if let Some((name, proof)) = style {
+    if let Some((name, proof)) = style.filter(|_| query.style.is_none()) {
         steps.push(Step {
             kind: "style",
             target: name.to_owned(),
             proof,
+            first_language: cell.first_language,
         });
     }
     steps
@@ -84,13 +120,13 @@ impl Rewriter<'_> {
     /// Takes a question through all steps.
     pub(super) async fn rewrite(
         &self,
-        query: &str,
+        query: &Query,
         cell: &Cell,
     ) -> Result<Result<Vec<Rewrite>, Stuck>, PipelineError> {
-        let mut text = query.to_owned();
+        let mut text = query.text.clone();
         let mut made: Vec<Rewrite> = Vec::new();
-        for step in steps(cell) {
-            let left = if step.kind == "product" {
+        for step in steps(query, cell) {
+            let left = if step.kind == "product" && !self.products_fit {
                 self.unfit(&text, &step.target).await?
             } else {
                 None
@@ -139,43 +175,14 @@ impl Rewriter<'_> {
         if let Some(named) = named.first() {
             return Ok(Some(format!("it is about the {named} already")));
         }
-        #[derive(Deserialize)]
-        struct Fit {
-            products: Vec<String>,
-        }
-        let asked = self.prompts().product_fit(&ProductFitVars {
-            query: text,
-            products: &[product],
-        })?;
-        let schema = json!({
-            "type": "object",
-            "properties": { "products": { "type": "array", "items": { "enum": [product] }, "minItems": 0, "maxItems": 1 } },
-            "required": ["products"],
-            "additionalProperties": false,
-            "x-guidance": { "whitespace_flexible": false, "item_separator": ", ", "key_separator": ": " },
-        });
-        let mut view = View::default();
-        view.push(ChatRole::User, asked, Vec::new());
-        let key = format!("{}/fit/0", self.key);
-        let ask = Ask {
-            view: &view,
-            tail: None,
-            max_new_tokens: SPARE_TOKENS + self.model().count_tokens(product) * GROWTH,
-            thinking_tokens: 0,
+        let fit = Fit {
+            caller: self.caller,
+            session: self.session,
             sampling: self.sampling,
-            grammar: Some(Arc::new(Grammar::JsonSchema(schema.to_string()))),
-            stop: &[],
+            key: format!("{}/fit", self.key),
             draw: self.draw.child("fit"),
         };
-        let reply = self
-            .caller
-            .reply(self.session, ModelRole::Customer, &key, ask)
-            .await?;
-        let fit: Fit = serde_json::from_str(&reply.text).map_err(|error| PipelineError::Form {
-            key,
-            reason: error.to_string(),
-        })?;
-        let none = fit.products.is_empty();
+        let none = fit.ask(text, &[product]).await?.is_empty();
         Ok(none.then(|| "it is about no product".to_owned()))
     }
 
@@ -186,29 +193,7 @@ impl Rewriter<'_> {
         nth: usize,
     ) -> Result<Result<Rewrite, Vec<RefusedRewrite>>, PipelineError> {
         let keep = facts(before, self.protected);
-        let (system, user) = self.prompts().rewrite(&RewriteVars {
-            text: before,
-            kind: step.kind,
-            keep: &keep,
-            product: if step.kind == "product" {
-                &step.target
-            } else {
-                ""
-            },
-            tone: if step.kind == "tone" {
-                &step.target
-            } else {
-                ""
-            },
-            style: if step.kind == "style" {
-                &step.target
-            } else {
-                ""
-            },
-            first_language: "",
-            habits: &[],
-            language: self.language,
-        })?;
+        let (system, user) = step.prompt(self.prompts(), before, &keep, self.language)?;
         let mut view = View::with_system(system);
         view.push(ChatRole::User, user, Vec::new());
         let mut refused = Vec::new();
@@ -273,24 +258,18 @@ pub(super) fn rewrite_tokens(
     model: &ChatModel,
     prompts: &Prompts,
     language: &str,
-    query: &str,
+    query: &Query,
+    cell: &Cell,
 ) -> Result<usize, PromptError> {
     // Every step may make it longer.
-    let longest = format!("{query} {query}");
+    let longest = format!("{0} {0}", query.text);
     let keep = [longest.clone()];
-    let (system, user) = prompts.rewrite(&RewriteVars {
-        text: &longest,
-        kind: "style",
-        keep: &keep,
-        product: "",
-        tone: "",
-        style: "formal",
-        first_language: "",
-        habits: &[],
-        language,
-    })?;
-    let prompt = model.count_tokens(&system) + model.count_tokens(&user) + FRAME_TOKENS;
-    Ok(prompt + model.count_tokens(&longest) * GROWTH + SPARE_TOKENS)
+    let mut prompt = 0;
+    for step in steps(query, cell) {
+        let (system, user) = step.prompt(prompts, &longest, &keep, language)?;
+        prompt = prompt.max(model.count_tokens(&system) + model.count_tokens(&user));
+    }
+    Ok(prompt + FRAME_TOKENS + model.count_tokens(&longest) * GROWTH + SPARE_TOKENS)
 }
 
 /// What must stay as it is written: words with digits, and the protected phrases that are there.

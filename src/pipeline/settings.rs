@@ -13,6 +13,10 @@ const SPARE_TOKENS: usize = 16;
 
 /// What shapes a support conversation. Part of the stage's fingerprint.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of the recipe"
+)]
 pub struct SupportSettings {
     pub brand: String,
     /// The agent's name.
@@ -38,8 +42,12 @@ pub struct SupportSettings {
     pub passage_tokens: usize,
     /// Typing mistakes per turn of a customer whose style is `typos`.
     pub typos_per_turn: usize,
+    /// Put a customer's style back by rule where a turn dropped it.
+    pub hold_style: bool,
     /// The customer opens with the question itself, rewritten for product, tone and style, and not in its own words.
     pub opens_with_query: bool,
+    /// The products of places are known to fit their questions.
+    pub products_fit: bool,
     /// What is made of the facts that the agent states.
     pub facts: Facts,
     /// Share of the agent's turns that thank, and that end in a question. With either, every turn of the agent is steered.
@@ -82,8 +90,10 @@ impl Default for SupportSettings {
             decision: DecisionRule::Draw { temperature: 1.0 },
             passage_tokens: 170,
             typos_per_turn: 3,
+            hold_style: false,
             opens_with_query: false,
             facts: Facts::Unread,
+            products_fit: false,
             thank: None,
             ask: None,
             keep_only_planned_outcome: false,

@@ -83,6 +83,7 @@ impl Sides {
             query,
             tone: cell.tone,
             style: cell.style,
+            first_language: cell.first_language,
             outcome: cell.outcome,
             cooperation: cell.cooperation,
             cause: cell.cause.map_or("", Cause::name),
@@ -206,21 +207,38 @@ impl Sides {
     ) -> usize {
         // Mistyped words fall into more tokens than the model wrote them with.
         let mistyped = if style == Style::Typos { 2 } else { 1 };
-        let read = |writer: Role| {
-            let written = settings.reply_tokens(writer);
-            let (from, to) = (cast.model(writer.into()), cast.model(reader));
-            if from.is(to) {
-                return written;
-            }
-            // Another model's words fall into as many more tokens as these texts do.
-            let count = |model: &ChatModel| {
-                let texts = [&self.customer.system, &self.agent.system, &self.status];
-                texts.map(|text| model.count_tokens(text)).iter().sum()
-            };
-            let (as_written, as_read): (usize, usize) = (count(from), count(to));
-            written.max((written * as_read).div_ceil(as_written.max(1)))
+        let turn = |writer| self.turn_tokens(settings, cast, reader, writer);
+        turn(Role::Customer) * mistyped + turn(Role::Agent) + 2 * MESSAGE_TOKENS
+    }
+
+    /// The longest a turn of one side can get, in tokens of who reads it.
+    fn turn_tokens(
+        &self,
+        settings: &SupportSettings,
+        cast: &Cast,
+        reader: ModelRole,
+        writer: Role,
+    ) -> usize {
+        let written = settings.reply_tokens(writer);
+        let (from, to) = (cast.model(writer.into()), cast.model(reader));
+        if from.is(to) {
+            return written;
+        }
+        // Another model's words fall into as many more tokens as these texts do.
+        let count = |model: &ChatModel| {
+            let texts = [&self.customer.system, &self.agent.system, &self.status];
+            texts.map(|text| model.count_tokens(text)).iter().sum()
         };
-        read(Role::Customer) * mistyped + read(Role::Agent) + 2 * MESSAGE_TOKENS
+        let (as_written, as_read): (usize, usize) = (count(from), count(to));
+        written.max((written * as_read).div_ceil(as_written.max(1)))
+    }
+
+    /// Whether a customer's turn is no longer than what is reserved for it, whoever reads it.
+    pub(super) fn has_room(&self, settings: &SupportSettings, cast: &Cast, text: &str) -> bool {
+        cast.readers().iter().all(|&reader| {
+            let room = self.turn_tokens(settings, cast, reader, Role::Customer);
+            cast.model(reader).count_tokens(text) <= room
+        })
     }
 }
 
@@ -381,8 +399,9 @@ mod tests {
             cell: Cell {
                 page: "returns".into(),
                 tone: Tone::Neutral,
-                style: [Style::Plain, Style::Typos][usize::try_from(slot % 2).unwrap()],
-                product: "camera".into(),
+                style: Style::ALL[usize::try_from(slot).unwrap() % Style::ALL.len()],
+                first_language: Some(crate::record::FirstLanguage::Polish),
+                product: Some("camera".into()),
                 outcome: Outcome::ALL[usize::try_from(slot % 3).unwrap()],
                 cooperation: crate::record::Cooperation::Forthcoming,
                 cause: None,
@@ -398,11 +417,15 @@ mod tests {
                 id: "returns/0".into(),
                 page: "returns".into(),
                 text: "How long do I have?".into(),
+                tone: None,
+                style: None,
             },
             second: (slot % 2 == 1).then(|| Query {
                 id: "returns/1".into(),
                 page: "returns".into(),
                 text: "What does it cost to send something back?".into(),
+                tone: None,
+                style: None,
             }),
             page: Arc::new(parse("returns", Format::Markdown, text)),
         }
@@ -420,7 +443,10 @@ mod tests {
                 Cast::one(model.clone(), Arc::new(Prompts::embedded(Pack::Compact))),
                 Arc::new(NoLog),
             ),
-            settings: Arc::new(SupportSettings::default()),
+            settings: Arc::new(SupportSettings {
+                hold_style: true,
+                ..SupportSettings::default()
+            }),
             root: Stream::root(3),
         };
         let settings = &context.settings;
@@ -428,8 +454,8 @@ mod tests {
             .enable_all()
             .build()
             .unwrap();
-        let (mut turns, mut decisions) = (0, 0);
-        for slot in 0..30 {
+        let (mut turns, mut decisions, mut restyled) = (0, 0, 0);
+        for slot in 0..48 {
             let assignment = assignment(slot);
             let page = Arc::clone(&assignment.page);
             let made = runtime.block_on(converse(&context, assignment)).unwrap();
@@ -450,6 +476,7 @@ mod tests {
                     continue;
                 };
                 let turn = &made.turns[seen.turn];
+                restyled += usize::from(turn.restyled.is_some());
                 let attempt = turn.rejected.len().min(1) as u64;
                 let draw = context.root.child(&made.id).child(role.name());
                 let ask = Ask {
@@ -475,6 +502,36 @@ mod tests {
                 }
             }
         }
-        assert!(turns > 60 && decisions > 20, "{turns}, {decisions}");
+        assert!(
+            turns > 60 && decisions > 20 && restyled > 20,
+            "{turns}, {decisions}, {restyled}"
+        );
+    }
+
+    #[test]
+    fn a_turn_has_as_much_room_as_is_reserved_for_it() {
+        let model = ChatModel::Scripted(Arc::new(ScriptedModel::parse("scripted").unwrap()));
+        let cast = Cast::one(model.clone(), Arc::new(Prompts::embedded(Pack::Compact)));
+        let settings = SupportSettings {
+            customer_words: 4,
+            ..SupportSettings::default()
+        };
+        let assignment = assignment(0);
+        let subject = Subject {
+            page: &assignment.page,
+            passages: &[0],
+            query: "?",
+            second: None,
+            cell: &assignment.cell,
+            case: &assignment.case,
+        };
+        let sides = Sides::render(&cast, &settings, subject).unwrap();
+        let most = settings.reply_tokens(Role::Customer);
+        let text = |words: usize| "word ".repeat(words);
+        let longest = (0..100)
+            .take_while(|words| sides.has_room(&settings, &cast, &text(*words)))
+            .last()
+            .unwrap();
+        assert_eq!(model.count_tokens(&text(longest)), most);
     }
 }

@@ -5,7 +5,8 @@ use super::matter::Matter;
 use super::rewrite::{Rewriter, rewrite_tokens};
 use super::sides::{Sides, Subject};
 use super::{Caller, Facts, PipelineError, SupportSettings};
-use crate::augment::typos;
+use crate::augment::style::{self, Hold, Manner};
+use crate::augment::{Edited, typos};
 use crate::dialogue::guards::{self, Utterance};
 use crate::dialogue::{Decision, Log, decide, end_choice, without_resolved};
 use crate::engine::{Ask, ChatError, Completion, Finish, Session};
@@ -245,8 +246,9 @@ impl<'a> Talk<'a> {
             .collect();
         if settings.opens_with_query {
             let player = cast.of(ModelRole::Customer);
-            let (query, language) = (&self.assignment.query.text, &settings.language);
-            let tokens = rewrite_tokens(&player.model, &player.prompts, language, query)?;
+            let Assignment { query, cell, .. } = self.assignment;
+            let language = &settings.language;
+            let tokens = rewrite_tokens(&player.model, &player.prompts, language, query, cell)?;
             let context = player.model.context_tokens();
             reserved.push((ModelRole::Customer, tokens.min(context)));
         }
@@ -285,9 +287,10 @@ impl<'a> Talk<'a> {
                 key: format!("{}/rewrite", self.id),
                 draw: self.draw.child("rewrite"),
                 protected: &facts[..],
+                products_fit: settings.products_fit,
             };
             let Assignment { query, cell, .. } = self.assignment;
-            rewriter.rewrite(&query.text, cell).await?
+            rewriter.rewrite(query, cell).await?
         };
         match made {
             Err(stuck) => {
@@ -527,7 +530,7 @@ impl<'a> Talk<'a> {
         self.write(speaker, turn, said, tokens, rejected);
     }
 
-    /// Puts a turn into the log, with the mistakes of a customer who makes them.
+    /// Puts a turn into the log, with the mistakes of a customer who makes them, or the style that it dropped.
     fn write(
         &mut self,
         speaker: Role,
@@ -536,25 +539,25 @@ impl<'a> Talk<'a> {
         tokens: Vec<u32>,
         rejected: Vec<Rejected>,
     ) {
-        let text = said.text();
-        if speaker == Role::Customer && self.assignment.cell.style == Style::Typos {
-            let count = self
-                .context
-                .settings
-                .typos_per_turn
-                .min(text.split_whitespace().count() / WORDS_PER_TYPO);
-            let edited = typos::apply(
-                text,
-                count,
-                &self.facts(),
-                self.draw.child("typos").at(turn as u64),
-            );
-            if edited.edits > 0 {
-                self.hear(&edited.text);
-                self.log
-                    .say_edited(speaker, said, edited.text, edited.edits, rejected);
-                return;
-            }
+        let Assignment { query, cell, .. } = self.assignment;
+        // The question as a file has it, or as it is where nothing is asked for, opens as it is.
+        let styled = query.style.is_some();
+        let opens = self.context.settings.opens_with_query && turn == 0;
+        let edited = match (speaker, cell.style) {
+            (Role::Agent, _) => None,
+            (Role::Customer, style) if opens && (styled || style == Style::Plain) => None,
+            (Role::Customer, Style::Typos) => Some((self.mistyped(turn, said.text()), None)),
+            (Role::Customer, _) => self
+                .restyled(turn, said.text())
+                .map(|(edited, lacked)| (edited, Some(lacked))),
+        };
+        if let Some((Edited { text, edits }, lacked)) = edited
+            && edits > 0
+        {
+            self.hear(&text);
+            self.log
+                .say_edited(speaker, said, text, edits, lacked, rejected);
+            return;
         }
         if speaker == Role::Customer {
             self.hear(said.text());
@@ -569,6 +572,35 @@ impl<'a> Talk<'a> {
         }
     }
 
+    fn mistyped(&self, turn: usize, text: &str) -> Edited {
+        let count = self
+            .context
+            .settings
+            .typos_per_turn
+            .min(text.split_whitespace().count() / WORDS_PER_TYPO);
+        let draw = self.draw.child("typos").at(turn as u64);
+        typos::apply(text, count, &self.facts(), draw)
+    }
+
+    /// A customer's turn with its style put back, and what it lacked. None where it has it, where rules are not to help, and
+    /// where the text would outgrow what is reserved for it.
+    fn restyled(&self, turn: usize, text: &str) -> Option<(Edited, String)> {
+        let (settings, cell) = (&self.context.settings, &self.assignment.cell);
+        if !settings.hold_style {
+            return None;
+        }
+        let manner = Manner::of(cell.style, cell.first_language)?;
+        let Hold::Dropped(lacked) = style::holds(manner, text) else {
+            return None;
+        };
+        let draw = self.draw.child("restyle").at(turn as u64);
+        let edited = style::impose(manner, text, &self.facts(), draw);
+        let cast = self.context.caller.cast();
+        self.sides
+            .has_room(settings, cast, &edited.text)
+            .then_some((edited, lacked))
+    }
+
     /// What no rule engine may touch.
     fn facts(&self) -> [&str; 8] {
         let (case, settings) = (&self.assignment.case, &self.context.settings);
@@ -578,7 +610,7 @@ impl<'a> Talk<'a> {
             &case.order_id,
             &case.order_date,
             &case.price,
-            &self.assignment.cell.product,
+            self.assignment.cell.product.as_deref().unwrap_or_default(),
             &settings.brand,
             &settings.agent,
         ]

@@ -2,13 +2,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use super::*;
+use crate::augment::style::{self, Manner};
 use crate::dialogue::DecisionRule;
 use crate::engine::{ChatModel, ScriptedModel};
 use crate::knowledge::{Format, parse};
 use crate::prompt::{Pack, Prompts};
 use crate::record::{
-    Case, Cause, Cell, Conversation, EndReason, GuardKind, Outcome, Page, Query, Role, Style, Tone,
-    Verdict,
+    Case, Cause, Cell, Conversation, EndReason, FirstLanguage, GuardKind, Outcome, Page, Query,
+    Role, Style, Tone, Verdict,
 };
 use crate::rng::Stream;
 
@@ -86,7 +87,8 @@ pub(super) fn assignment(slot: u64, outcome: Outcome, style: Style) -> Assignmen
             page: "returns".into(),
             tone: Tone::Annoyed,
             style,
-            product: "washing machine".into(),
+            first_language: (style == Style::NonNative).then_some(FirstLanguage::Hindi),
+            product: Some("washing machine".into()),
             outcome,
             cooperation: crate::record::Cooperation::Forthcoming,
             cause: None,
@@ -102,6 +104,8 @@ pub(super) fn assignment(slot: u64, outcome: Outcome, style: Style) -> Assignmen
             id: format!("returns/{slot}"),
             page: "returns".into(),
             text: "How long do I have to send something back?".into(),
+            tone: None,
+            style: None,
         },
         second: None,
         page: Arc::new(page()),
@@ -370,12 +374,15 @@ fn bytes_do_not_depend_on_how_conversations_interleave() {
     const COUNT: u64 = 24;
     let plan = |slot| {
         let outcome = Outcome::ALL[usize::try_from(slot % 3).unwrap()];
-        let style = Style::ALL[usize::try_from(slot % 4).unwrap()];
+        let style = Style::ALL[usize::try_from(slot % 8).unwrap()];
         let mut planned = assignment(slot, outcome, style);
         planned.cell.cause = (outcome == Outcome::Unresolved).then_some(Cause::PageLacksIt);
         planned
     };
-    let make = || context("scripted:echo=0.1,empty=0.05,thank=0.3,ask_back=0.3,evade=0.2");
+    let make = || {
+        let model = "scripted:echo=0.1,empty=0.05,thank=0.3,ask_back=0.3,evade=0.2";
+        context_with(model, Arc::default(), |settings| settings.hold_style = true)
+    };
     let alone: Vec<Conversation> = (0..COUNT).map(|slot| talk(&make(), plan(slot))).collect();
     for width in [1, 3, 64] {
         let context = make();
@@ -440,4 +447,49 @@ fn a_journal_of_another_shape_is_refused() {
         error.unwrap_err(),
         PipelineError::OtherKind { .. }
     ));
+}
+
+#[test]
+fn a_style_that_was_dropped_is_put_back_and_the_facts_stay() {
+    let hold = |settings: &mut SupportSettings| settings.hold_style = true;
+    let held = context_with("scripted", Arc::default(), hold);
+    let free = context("scripted");
+    let (mut restyled, mut customers) = (BTreeMap::<Style, usize>::new(), 0);
+    for &style in Style::ALL {
+        for slot in 0..12 {
+            let made = talk(&held, assignment(slot, Outcome::Unresolved, style));
+            let manner = Manner::of(style, made.cell.first_language).unwrap();
+            for turn in &made.turns {
+                let lacked = turn.restyled.is_some();
+                assert!(!lacked || turn.speaker == Role::Customer && style != Style::Typos);
+                assert_eq!(turn.edits == 0, !turn.tokens.is_empty());
+                if lacked {
+                    *restyled.entry(style).or_default() += 1;
+                    assert!(turn.edits > 0, "{}", turn.text);
+                }
+                let by_rule = matches!(
+                    style,
+                    Style::Plain | Style::Casual | Style::Formal | Style::Colloquial
+                );
+                if turn.speaker == Role::Customer && by_rule {
+                    let hold = style::holds(manner, &turn.text);
+                    customers += 1;
+                    assert!(hold.is_held(), "{style}: {}: {hold:?}", turn.text);
+                }
+                if let Some((_, rest)) = turn.text.split_once("LK-") {
+                    assert!(made.case.order_id.ends_with(&rest[..5]), "{}", turn.text);
+                }
+            }
+            let without = talk(&free, assignment(slot, Outcome::Unresolved, style));
+            assert!(without.turns.iter().all(|turn| turn.restyled.is_none()));
+        }
+    }
+    assert!(customers > 100, "{customers}");
+    for style in [Style::Casual, Style::Colloquial, Style::NonNative] {
+        assert!(restyled[&style] > 10, "{style}: {restyled:?}");
+    }
+    assert!(
+        !restyled.contains_key(&Style::Typos) && !restyled.contains_key(&Style::Plain),
+        "{restyled:?}"
+    );
 }

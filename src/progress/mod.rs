@@ -32,6 +32,9 @@ struct State {
     last_shown: Option<Instant>,
     pages: u64,
     pages_ready: u64,
+    /// Questions that products are sought for, and that have them.
+    queries: u64,
+    fitted: u64,
     places: u64,
     finished: u64,
     finished_before: u64,
@@ -66,6 +69,8 @@ impl Watcher {
             last_shown: None,
             pages: 0,
             pages_ready: 0,
+            queries: 0,
+            fitted: 0,
             places: 0,
             finished: 0,
             finished_before: 0,
@@ -123,6 +128,17 @@ impl State {
                     self.problems.push(format!("page {page}: {problem}"));
                 }
             }
+            RunEvent::Fitting { queries, fitted } => {
+                (self.queries, self.fitted) = (*queries, *fitted);
+            }
+            RunEvent::QueryProducts { query, problem, .. } => {
+                self.fitted += 1;
+                if let Some(problem) = problem {
+                    self.problems
+                        .push(format!("products of {query}: {problem}"));
+                }
+            }
+            RunEvent::Planned { places } => self.places = *places,
             RunEvent::Round { admitted, .. } => self.experiences += *admitted as u64,
             RunEvent::ConversationFinished { result, .. } => {
                 self.turned_down += u64::from(!matches!(result, AttemptResult::Kept));
@@ -176,6 +192,9 @@ impl State {
         if self.pages > 0 {
             let ready = self.pages_ready.min(self.pages);
             message = format!("queries {ready}/{} · ", self.pages);
+        }
+        if self.queries > 0 {
+            message = format!("{message}products {}/{} · ", self.fitted, self.queries);
         }
         if self.experiences > 0 {
             message = format!("{message}{} experiences · ", self.experiences);

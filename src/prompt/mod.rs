@@ -176,6 +176,7 @@ impl Template {
                 "query",
                 "tone",
                 "style",
+                "first_language",
                 "outcome",
                 "cooperation",
                 "cause",

@@ -12,7 +12,7 @@ use super::{
     embedded,
 };
 use crate::hash;
-use crate::record::{Cause, Cooperation, Outcome, Style, Tone};
+use crate::record::{Cause, Cooperation, FirstLanguage, Outcome, Style, Tone};
 
 /// Names below this similarity are not worth suggesting.
 const NEAR: f64 = 0.6;
@@ -235,6 +235,7 @@ impl Prompts {
             query: "How long do I have to send something back?",
             tone: Tone::Neutral,
             style: Style::Plain,
+            first_language: None,
             outcome: Outcome::Resolved,
             cooperation: Cooperation::Forthcoming,
             cause: "",
@@ -250,6 +251,8 @@ impl Prompts {
                     customer = CustomerVars {
                         tone,
                         style,
+                        first_language: (style == Style::NonNative)
+                            .then_some(FirstLanguage::Polish),
                         outcome,
                         ..customer
                     };

@@ -2,7 +2,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::*;
-use crate::record::{Case, Cause, Cooperation, Outcome, Style, Tone};
+use crate::record::{Case, Cause, Cooperation, FirstLanguage, Outcome, Style, Tone};
 
 fn passages() -> Vec<PassageVar<'static>> {
     let passage = |heading, text| PassageVar { heading, text };
@@ -42,6 +42,7 @@ fn customer_vars(tone: Tone, style: Style, outcome: Outcome) -> CustomerVars<'st
         query: "How long do I have to send something back?",
         tone,
         style,
+        first_language: (style == Style::NonNative).then_some(FirstLanguage::Polish),
         outcome,
         cooperation: Cooperation::Forthcoming,
         cause: if outcome == Outcome::Unresolved {

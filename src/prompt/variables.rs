@@ -1,6 +1,6 @@
 use serde::Serialize;
 
-use crate::record::{Case, Cooperation, Outcome, Page, Style, Tone};
+use crate::record::{Case, Cooperation, FirstLanguage, Outcome, Page, Style, Tone};
 
 /// A paragraph as templates see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -71,6 +71,9 @@ pub struct CustomerVars<'a> {
     pub tone: Tone,
     #[serde(serialize_with = "prompted_style")]
     pub style: Style,
+    /// A language's name, and empty where none is meant.
+    #[serde(serialize_with = "language_name")]
+    pub first_language: Option<FirstLanguage>,
     pub outcome: Outcome,
     pub cooperation: Cooperation,
     /// The name of a [`Cause`](crate::record::Cause); empty where the plan is not `UNRESOLVED`.
@@ -92,6 +95,18 @@ fn prompted_style<S: serde::Serializer>(style: &Style, serializer: S) -> Result<
     } else {
         style.name()
     })
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    clippy::ref_option,
+    reason = "the shape serde asks for"
+)]
+fn language_name<S: serde::Serializer>(
+    language: &Option<FirstLanguage>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(language.map_or("", FirstLanguage::title))
 }
 
 impl<'a> CustomerVars<'a> {

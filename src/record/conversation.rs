@@ -23,6 +23,43 @@ pub enum Style {
     Formal,
     /// Plain, with seeded typing mistakes laid over every turn.
     Typos,
+    /// As typed on a phone to somebody familiar.
+    Colloquial,
+    Polite,
+    Rude,
+    /// With the slips of somebody whose first language is another.
+    NonNative,
+}
+
+/// A customer's first language, where it is not the one of the conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FirstLanguage {
+    Polish,
+    Russian,
+    German,
+    Spanish,
+    Mandarin,
+    Japanese,
+    Arabic,
+    Hindi,
+}
+
+impl FirstLanguage {
+    /// As texts name it.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Polish => "Polish",
+            Self::Russian => "Russian",
+            Self::German => "German",
+            Self::Spanish => "Spanish",
+            Self::Mandarin => "Mandarin",
+            Self::Japanese => "Japanese",
+            Self::Arabic => "Arabic",
+            Self::Hindi => "Hindi",
+        }
+    }
 }
 
 /// How readily a customer gives what is asked for.
@@ -89,7 +126,14 @@ macro_rules! names {
     };
 }
 names!(Tone { Cheerful => "cheerful", Neutral => "neutral", Annoyed => "annoyed", Angry => "angry" });
-names!(Style { Plain => "plain", Casual => "casual", Formal => "formal", Typos => "typos" });
+names!(Style {
+    Plain => "plain", Casual => "casual", Formal => "formal", Typos => "typos",
+    Colloquial => "colloquial", Polite => "polite", Rude => "rude", NonNative => "non_native",
+});
+names!(FirstLanguage {
+    Polish => "polish", Russian => "russian", German => "german", Spanish => "spanish",
+    Mandarin => "mandarin", Japanese => "japanese", Arabic => "arabic", Hindi => "hindi",
+});
 names!(Cooperation { Forthcoming => "forthcoming", Partial => "partial", Vague => "vague", Frustrated => "frustrated" });
 names!(Cause { PageLacksIt => "page_lacks_it", PolicyRefuses => "policy_refuses", CustomerGivesUp => "customer_gives_up" });
 names!(Outcome { Resolved => "RESOLVED", Unresolved => "UNRESOLVED", Abandoned => "ABANDONED" });
@@ -117,7 +161,12 @@ pub struct Cell {
     pub page: String,
     pub tone: Tone,
     pub style: Style,
-    pub product: String,
+    /// Of a customer whose style is `non_native`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_language: Option<FirstLanguage>,
+    /// None where the question is left as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub product: Option<String>,
     pub outcome: Outcome,
     #[serde(default)]
     pub cooperation: Cooperation,
@@ -201,7 +250,7 @@ pub struct Conversation {
     pub query_id: String,
     pub query: String,
     /// From the question to the first message, where the customer opens with the question; the last text is the message,
-    /// before typing mistakes.
+    /// before rule engines had their say.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rewrites: Vec<Rewrite>,
     /// Indices of the page's paragraphs that the agent saw.

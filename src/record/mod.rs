@@ -14,8 +14,8 @@ mod signs;
 mod turn;
 
 pub use conversation::{
-    Case, Cause, Cell, Conversation, Cooperation, EndReason, ModelMark, Outcome, Provenance, Style,
-    Tone, Verdict,
+    Case, Cause, Cell, Conversation, Cooperation, EndReason, FirstLanguage, ModelMark, Outcome,
+    Provenance, Style, Tone, Verdict,
 };
 pub use dialogue::Dialogue;
 pub use experience::{Experience, Individual};
@@ -43,4 +43,9 @@ pub struct Query {
     pub page: String,
     /// The question itself.
     pub text: String,
+    /// What it is written in already, where a file says so; its conversations are in nothing else then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tone: Option<Tone>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub style: Option<Style>,
 }

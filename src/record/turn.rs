@@ -36,17 +36,20 @@ impl Role {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Turn {
     pub speaker: Role,
-    /// What was said, after the rule engines (typos) had their say.
+    /// What was said, after the rule engines had their say.
     pub text: String,
     /// Token ids as generated; empty when the text was changed after generation or was not generated.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tokens: Vec<u32>,
-    /// Mistakes the rule engines put in after generation.
+    /// Words that the rule engines changed after generation.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub edits: u32,
     /// What backs each sentence of an agent's turn; empty where that was not looked at.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub links: Vec<Link>,
+    /// What the text lacked of its customer's style, where that was put back by rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restyled: Option<String>,
     /// Replies that a guard turned down before this one, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rejected: Vec<Rejected>,

@@ -1,3 +1,4 @@
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::rc::Rc;
@@ -16,9 +17,10 @@ use super::replay::{NO_EXPERIENCE, NO_QUERIES, Replay, SlotState};
 use super::rounds::{Found, Rounds};
 use super::store::{RunDir, RunError, RunWriter};
 use super::support_plan::SupportPlace;
+use super::variants::{QueryProducts, Sources};
 use crate::pipeline::{CallLog, CallLogError, CallOutcome, RoundResult};
-use crate::record::{Dialogue, Experience, Query, Verdict};
-use crate::settings::Stage;
+use crate::record::{Dialogue, Experience, FirstLanguage, Query, Verdict};
+use crate::settings::{Shares, Stage};
 
 /// The memory of a run's calls, as it is handed to whoever makes the run's records.
 pub type SharedCallLog = Arc<dyn CallLog + Send + Sync>;
@@ -43,6 +45,9 @@ pub trait Maker {
 
     /// The questions of a page. Call keys are `q/<page>/<part>/<try>`.
     fn queries(&self, page: &str) -> impl Future<Output = Result<Vec<Query>, MakeError>>;
+
+    /// The products of the recipe that fit a question, where all variants are wanted. Call keys are `p/<question>/<try>`.
+    fn products(&self, query: &Query) -> impl Future<Output = Result<Vec<String>, MakeError>>;
 
     /// The given experience of a place among the group chats; `None` where they are made in rounds.
     fn given_experience(&self, place: u64) -> Option<Arc<Experience>>;
@@ -160,9 +165,12 @@ pub async fn carry_out<M: Maker + 'static>(
         ..
     } = writer;
     let spec = &dir.manifest().spec;
-    let mut plan = super::Plan::new(spec, &dir.manifest().page_ids());
     let state = |slot: u64| replay.state(slot, spec.max_attempts);
-    let places = spec.places();
+    let known = dir.plan(&replay);
+    // Nothing is finished before the plan is known.
+    let places = known
+        .as_ref()
+        .map_or(0, |plan| spec.places_of(plan.length(spec.count)));
     let kept = (0..places)
         .filter(|slot| matches!(state(*slot), SlotState::Kept { .. }))
         .count() as u64;
@@ -192,6 +200,19 @@ pub async fn carry_out<M: Maker + 'static>(
     ));
 
     let work = async {
+        let mut plan = match known {
+            Some(plan) => plan,
+            None => match shared.lay_out(concurrency, cancel).await? {
+                Some(sources) => super::Plan::all(spec, &sources),
+                None => return Ok(End::wished(cancel)),
+            },
+        };
+        let planned = plan.length(spec.count);
+        let places = spec.places_of(planned);
+        if progress.places != places {
+            progress.places = places;
+            events(&RunEvent::Planned { places });
+        }
         if shared.maker.in_phases() {
             let plan = plan.clone().take_while(|slot| slot.index < places);
             let open = plan.filter(|slot| !state(slot.index).is_finished());
@@ -222,7 +243,7 @@ pub async fn carry_out<M: Maker + 'static>(
                 () = cancel.cancelled() => break Ok(End::wished(cancel)),
                 joined = live.join_next() => match joined {
                     None if cancel.is_closing() && next().is_some() => break Ok(End::Time),
-                    None => break Ok(if places < spec.count { End::Limit } else { End::Complete }),
+                    None => break Ok(if places < planned { End::Limit } else { End::Complete }),
                     Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
                     Some(Ok(Err(error))) => break Err(error),
                     Some(Ok(Ok(end))) => {
@@ -260,8 +281,11 @@ struct Shared<M> {
     journal: Arc<Journal>,
     queries: BTreeMap<String, OnceCell<PageQueries>>,
     rounds: Mutex<Rounds>,
+    /// Products that fit, by question; where all variants are wanted.
+    products: RefCell<BTreeMap<String, QueryProducts>>,
     events: EventSink,
     seed: u64,
+    languages: Shares<FirstLanguage>,
     max_attempts: u32,
 }
 
@@ -303,8 +327,10 @@ impl<M: Maker> Shared<M> {
             journal,
             queries,
             rounds: Mutex::new(rounds),
+            products: RefCell::new(replay.products.clone()),
             events,
             seed: spec.seed,
+            languages: spec.customer.first_language.clone(),
             max_attempts: spec.max_attempts,
         }
     }
@@ -320,11 +346,6 @@ impl<M: Maker> Shared<M> {
     where
         M: 'static,
     {
-        let begin = |stage| match self.maker.begin(stage) {
-            Ok(()) => Ok(()),
-            Err(MakeError::Fatal(error)) => Err(RunError::Fatal(error)),
-            Err(error) => Err(RunError::Fatal(Arc::new(error))),
-        };
         let mut wanted = BTreeSet::new();
         let mut last_experience = None;
         let mut any = false;
@@ -335,33 +356,12 @@ impl<M: Maker> Shared<M> {
                 Task::Group(place) => last_experience = Some(place.experience),
             }
         }
-        wanted.retain(|page| !self.queries.get(page).is_some_and(OnceCell::initialized));
-        if !wanted.is_empty() {
-            begin(Stage::Queries)?;
-        }
-        let mut pages = wanted.into_iter();
-        let mut live: JoinSet<Result<(), RunError>> = JoinSet::new();
-        loop {
-            for page in pages.by_ref().take(concurrency.max(1) - live.len()) {
-                let shared = Rc::clone(self);
-                live.spawn_local(async move { shared.queries(&page).await.map(drop) });
-            }
-            tokio::select! {
-                biased;
-                () = cancel.closing() => {
-                    live.shutdown().await;
-                    return Ok(false);
-                }
-                joined = live.join_next() => match joined {
-                    None => break,
-                    Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
-                    Some(Ok(made)) => made?,
-                },
-            }
+        if !self.ask(wanted, concurrency, cancel).await? {
+            return Ok(false);
         }
         if let Some(last) = last_experience {
             if self.maker.given_experience(last).is_none() {
-                begin(Stage::Experiences)?;
+                self.begin(Stage::Experiences)?;
             }
             let all = async {
                 for place in 0..=last {
@@ -376,9 +376,113 @@ impl<M: Maker> Shared<M> {
             }
         }
         if any {
-            begin(Stage::Conversations)?;
+            self.begin(Stage::Conversations)?;
         }
         Ok(true)
+    }
+
+    /// Gets ready for a stage, where stages take turns.
+    fn begin(&self, stage: Stage) -> Result<(), RunError> {
+        match self.maker.begin(stage) {
+            Ok(()) => Ok(()),
+            Err(MakeError::Fatal(error)) => Err(RunError::Fatal(error)),
+            Err(error) => Err(RunError::Fatal(Arc::new(error))),
+        }
+    }
+
+    /// Makes the queries of pages, all of them. Says whether it came to the end.
+    async fn ask(
+        self: &Rc<Self>,
+        mut pages: BTreeSet<String>,
+        concurrency: usize,
+        cancel: &Cancel,
+    ) -> Result<bool, RunError>
+    where
+        M: 'static,
+    {
+        pages.retain(|page| !self.queries.get(page).is_some_and(OnceCell::initialized));
+        if !pages.is_empty() && self.maker.in_phases() {
+            self.begin(Stage::Queries)?;
+        }
+        let make = |page: String| {
+            let shared = Rc::clone(self);
+            async move { shared.queries(&page).await.map(drop) }
+        };
+        each(pages, make, concurrency, cancel).await
+    }
+
+    /// Makes all that a plan of all variants is made from: every page's queries, then the products of each. None when it did
+    /// not come to the end.
+    async fn lay_out(
+        self: &Rc<Self>,
+        concurrency: usize,
+        cancel: &Cancel,
+    ) -> Result<Option<Sources>, RunError>
+    where
+        M: 'static,
+    {
+        let pages = self.queries.keys().cloned().collect();
+        if !self.ask(pages, concurrency, cancel).await? {
+            return Ok(None);
+        }
+        let by_page = self.queries.iter().map(|(page, made)| {
+            let queries = made.get().map(|made| made.queries.clone());
+            (page.clone(), queries.unwrap_or_default())
+        });
+        let queries: BTreeMap<String, Vec<Query>> = by_page.collect();
+        let open: Vec<Query> = {
+            let fitted = self.products.borrow();
+            let all = queries.values().flatten();
+            all.filter(|query| !fitted.contains_key(&query.id))
+                .cloned()
+                .collect()
+        };
+        let count = queries.values().map(Vec::len).sum::<usize>();
+        (self.events)(&RunEvent::Fitting {
+            queries: count as u64,
+            fitted: (count - open.len()) as u64,
+        });
+        if !open.is_empty() && self.maker.in_phases() {
+            self.begin(Stage::Products)?;
+        }
+        let make = |query: Query| {
+            let shared = Rc::clone(self);
+            async move { shared.fit(&query).await }
+        };
+        if !each(open, make, concurrency, cancel).await? {
+            return Ok(None);
+        }
+        let fitted = self.products.borrow();
+        let products = fitted
+            .iter()
+            .map(|(query, fitted)| (query.clone(), fitted.products.clone()));
+        Ok(Some(Sources {
+            products: products.collect(),
+            queries,
+        }))
+    }
+
+    /// Finds the products that fit a question. Where that fails it has none, and is asked as it is.
+    async fn fit(&self, query: &Query) -> Result<(), RunError> {
+        let (products, problem) = match self.maker.products(query).await {
+            Ok(products) => (products, None),
+            Err(error @ MakeError::Failed { .. }) => (Vec::new(), Some(error.to_string())),
+            Err(MakeError::Fatal(error)) => return Err(RunError::Fatal(error)),
+        };
+        let fitted = QueryProducts {
+            query: query.id.clone(),
+            page: query.page.clone(),
+            products,
+            problem,
+        };
+        self.journal.append(EntryRef::Products(&fitted))?;
+        (self.events)(&RunEvent::QueryProducts {
+            query: fitted.query.clone(),
+            products: fitted.products.len(),
+            problem: fitted.problem.clone(),
+        });
+        self.products.borrow_mut().insert(query.id.clone(), fitted);
+        Ok(())
     }
 
     /// Makes a place until it is kept or out of attempts.
@@ -397,13 +501,18 @@ impl<M: Maker> Shared<M> {
                 if queries.is_empty() {
                     return nothing(NO_QUERIES, format!("page {page} has no queries"));
                 }
-                let query = query_of(self.seed, page, place.page_use, queries.len());
+                let index = place
+                    .query
+                    .unwrap_or_else(|| query_of(self.seed, page, place.page_use, queries.len()));
                 let second = place
                     .second_question
                     .then(|| second_query_of(self.seed, page, place.page_use, queries.len()))
-                    .flatten();
+                    .flatten()
+                    .filter(|second| *second != index);
                 let second = second.map(|second| &queries[second]);
-                let about = About::Query(place, &queries[query], second);
+                let query = &queries[index];
+                let place = place.asking(query, &self.languages, self.seed);
+                let about = About::Query(&place, query, second);
                 self.try_until_kept(slot, first_attempt, about).await
             }
             Task::Group(place) => {
@@ -561,6 +670,35 @@ impl<M: Maker> Shared<M> {
             .expect("the plan names pages of the run only")
             .get_or_try_init(make)
             .await
+    }
+}
+
+/// Makes each of some things, up to `concurrency` at once. Says whether it came to the end: what is alive when the time is over
+/// is left, as it is no conversation.
+async fn each<T, F: Future<Output = Result<(), RunError>> + 'static>(
+    things: impl IntoIterator<Item = T>,
+    make: impl Fn(T) -> F,
+    concurrency: usize,
+    cancel: &Cancel,
+) -> Result<bool, RunError> {
+    let mut things = things.into_iter();
+    let mut live: JoinSet<Result<(), RunError>> = JoinSet::new();
+    loop {
+        for thing in things.by_ref().take(concurrency.max(1) - live.len()) {
+            live.spawn_local(make(thing));
+        }
+        tokio::select! {
+            biased;
+            () = cancel.closing() => {
+                live.shutdown().await;
+                return Ok(false);
+            }
+            joined = live.join_next() => match joined {
+                None => return Ok(true),
+                Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
+                Some(Ok(made)) => made?,
+            },
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 use serde::{Deserialize, Serialize};
 
+use super::variants::QueryProducts;
 use crate::pipeline::CallOutcome;
 use crate::pipeline::RoundResult;
 use crate::record::{Conversation, Dialogue, GroupChat, Query};
@@ -24,6 +25,8 @@ pub enum Entry {
     Call { key: String, outcome: CallOutcome },
     /// The questions of a page, complete.
     Queries(PageQueries),
+    /// The products that fit a question.
+    Products(QueryProducts),
     /// A round of experiences, complete.
     Round(Box<RoundResult>),
     /// A finished support conversation, kept or turned down.
@@ -70,6 +73,7 @@ pub(super) enum EntryRef<'a> {
         outcome: &'a CallOutcome,
     },
     Queries(&'a PageQueries),
+    Products(&'a QueryProducts),
     Round(&'a RoundResult),
     Conversation(&'a Conversation),
     Group(&'a GroupChat),
@@ -124,6 +128,12 @@ mod tests {
             queries: Vec::new(),
             problem: Some("none".into()),
         };
+        let products = QueryProducts {
+            query: "p/0".into(),
+            page: "p".into(),
+            products: vec!["kettle".into()],
+            problem: None,
+        };
         let failed = Failed {
             slot: 1,
             attempt: 2,
@@ -142,6 +152,10 @@ mod tests {
                 },
             ),
             (Entry::Queries(queries.clone()), EntryRef::Queries(&queries)),
+            (
+                Entry::Products(products.clone()),
+                EntryRef::Products(&products),
+            ),
             (Entry::Failed(failed.clone()), EntryRef::Failed(&failed)),
             (Entry::Synced, EntryRef::Synced),
             (

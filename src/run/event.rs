@@ -21,6 +21,19 @@ pub enum RunEvent {
         queries: usize,
         problem: Option<String>,
     },
+    /// The questions are there, and products are sought for each.
+    Fitting { queries: u64, fitted: u64 },
+    /// The products that fit a question are known, or could not be found.
+    QueryProducts {
+        query: String,
+        products: usize,
+        problem: Option<String>,
+    },
+    /// The plan is known now, where it was not when the run began.
+    Planned {
+        /// Places to finish now.
+        places: u64,
+    },
     /// A round of experiences is over.
     Round {
         round: u64,

@@ -205,9 +205,27 @@ impl Maker for FakeMaker {
                 id: format!("{page}/{call}"),
                 page: page.into(),
                 text: reply.text,
+                tone: None,
+                style: None,
             });
         }
         Ok(queries)
+    }
+
+    async fn products(&self, query: &Query) -> Result<Vec<String>, MakeError> {
+        self.check(Stage::Products);
+        let key = format!("p/{}/0", query.id);
+        let reply = self.fake.say(&key, &self.calls).await?;
+        let draw = Stream::root(5).child(&reply.text);
+        if draw.unit(0) < 0.1 {
+            return Err(MakeError::Failed {
+                reason: "form".into(),
+                detail: "no list".into(),
+            });
+        }
+        let all = ["camera", "laptop", "kettle"].iter().zip(1..);
+        let fits = all.filter(|(_, n)| draw.unit(*n) < 0.5);
+        Ok(fits.map(|(name, _)| (*name).to_owned()).collect())
     }
 
     fn given_experience(&self, _place: u64) -> Option<Arc<Experience>> {
@@ -283,6 +301,7 @@ impl Maker for FakeMaker {
                 tokens: reply.tokens,
                 edits: 0,
                 links: Vec::new(),
+                restyled: None,
                 rejected: Vec::new(),
             });
         }

@@ -118,6 +118,12 @@ impl Manifest {
             ];
             let queries = mark(Stage::Queries, &made_from);
             parents.push((QUERIES_PARENT, queries.fingerprint.clone().into()));
+            if spec.has_all_variants() {
+                let made_from = [(QUERIES_PARENT, queries.fingerprint.clone().into())];
+                let products = mark(Stage::Products, &made_from);
+                parents.push((PRODUCTS_PARENT, products.fingerprint.clone().into()));
+                stages.insert(Stage::Products, products);
+            }
             stages.insert(Stage::Queries, queries);
         }
         if spec.has(Kind::Group) {
@@ -246,7 +252,9 @@ impl Manifest {
             }
         }
         // They only say that something of an earlier stage changed, and that is named itself.
-        changed.retain(|key| ![QUERIES_PARENT, EXPERIENCES_PARENT].contains(&key.as_str()));
+        changed.retain(|key| {
+            ![QUERIES_PARENT, PRODUCTS_PARENT, EXPERIENCES_PARENT].contains(&key.as_str())
+        });
         changed.sort();
         changed.dedup();
         changed
@@ -298,6 +306,7 @@ fn recorded_roles(spec: &RunSpec, stage: Stage) -> Vec<ModelRole> {
     let mut roles = Vec::new();
     match stage {
         Stage::Queries => roles.push(ModelRole::Queries),
+        Stage::Products => roles.push(ModelRole::Customer),
         Stage::Experiences => roles.push(ModelRole::Experiences),
         Stage::Conversations => {
             if spec.has(Kind::Support) {
@@ -352,6 +361,8 @@ fn by_role(roles: &[ModelRole], mut keys: Keys) -> Keys {
 
 /// The key by which conversations depend on queries.
 const QUERIES_PARENT: &str = "stage.queries";
+/// The key by which they depend on the products that fit.
+const PRODUCTS_PARENT: &str = "stage.products";
 /// The key by which they depend on experiences.
 const EXPERIENCES_PARENT: &str = "stage.experiences";
 

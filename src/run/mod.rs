@@ -22,6 +22,7 @@ mod rounds;
 mod status;
 mod store;
 mod support_plan;
+mod variants;
 
 #[cfg(test)]
 mod fake;
@@ -35,6 +36,8 @@ mod plan_tests;
 mod run_tests;
 #[cfg(test)]
 mod time_tests;
+#[cfg(test)]
+mod variant_tests;
 
 pub use coordinator::{About, End, MakeError, Maker, SharedCallLog, Summary, carry_out};
 pub use entry::{Entry, Failed, JOURNAL_VERSION, PageQueries};
@@ -51,3 +54,4 @@ pub use replay::{
 pub use status::{RunState, Shortfall, Status};
 pub use store::{RunDir, RunError, RunWriter, set_aside};
 pub use support_plan::SupportPlace;
+pub use variants::{QueryProducts, Sources, VariantCounts};

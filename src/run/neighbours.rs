@@ -5,6 +5,7 @@ use super::entry::{Entry, PageQueries};
 use super::journal::read_journal;
 use super::manifest::{Manifest, manifests_in};
 use super::store::RunDir;
+use super::variants::QueryProducts;
 use crate::pipeline::RoundResult;
 use crate::settings::Stage;
 
@@ -13,6 +14,8 @@ use crate::settings::Stage;
 pub(super) struct Neighbours {
     /// Complete pages.
     pub queries: Vec<PageQueries>,
+    /// Of single questions.
+    pub products: Vec<QueryProducts>,
     /// From the first on, without a gap, all of one run.
     pub rounds: Vec<RoundResult>,
 }
@@ -21,6 +24,7 @@ impl Neighbours {
     /// Looks for records of early stages that are the same by fingerprint.
     pub(super) fn look(runs: &Path, dir: &RunDir) -> Self {
         let mut pages = BTreeMap::new();
+        let mut products = BTreeMap::new();
         let mut rounds = Vec::new();
         let own = &dir.manifest;
         for (path, manifest) in manifests_in(runs) {
@@ -29,10 +33,11 @@ impl Neighbours {
                     && manifest.fingerprint(stage) == own.fingerprint(stage)
             };
             let same_queries = same(Stage::Queries);
+            let same_products = same(Stage::Products);
             // How often a place is tried decides which places a round is for.
             let same_rounds =
                 same(Stage::Experiences) && manifest.spec.max_attempts == own.spec.max_attempts;
-            if path == dir.path || !(same_queries || same_rounds) {
+            if path == dir.path || !(same_queries || same_products || same_rounds) {
                 continue;
             }
             let neighbour = RunDir { path, manifest };
@@ -41,6 +46,9 @@ impl Neighbours {
             let _ = read_journal(&neighbour.journal_path(), |_, entry| match entry {
                 Entry::Queries(queries) if same_queries && queries.problem.is_none() => {
                     pages.entry(queries.page.clone()).or_insert(queries);
+                }
+                Entry::Products(found) if same_products && found.problem.is_none() => {
+                    products.entry(found.query.clone()).or_insert(found);
                 }
                 Entry::Round(round) if same_rounds => {
                     found.entry(round.round).or_insert(*round);
@@ -59,6 +67,7 @@ impl Neighbours {
         }
         Self {
             queries: pages.into_values().collect(),
+            products: products.into_values().collect(),
             rounds,
         }
     }

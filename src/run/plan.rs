@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 use super::group_plan::{GroupPlace, GroupPlan};
 use super::quota::{Quota, share_weights};
 use super::support_plan::{SupportPlace, SupportPlan};
+use super::variants::{Sources, VariantCounts};
 use crate::record::Kind;
 use crate::rng::Stream;
 use crate::settings::RunSpec;
@@ -46,7 +47,7 @@ impl std::fmt::Display for Task {
                 cell.tone,
                 cell.style,
                 cell.cooperation,
-                cell.product,
+                cell.product.as_deref().unwrap_or("no product"),
                 cell.page,
                 cell.outcome,
                 cell.cause
@@ -62,7 +63,7 @@ impl std::fmt::Display for Task {
     }
 }
 
-/// The endless plan of a run: kinds of conversations interleaved by their shares, each with a plan of its own. Any prefix is
+/// The plan of a run, endless unless it is of all variants: kinds of conversations interleaved by their shares, each with a plan of its own. Any prefix is
 /// balanced, and a place depends on the earlier ones and never on how many follow.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -80,13 +81,42 @@ impl Plan {
     #[must_use]
     pub fn new(spec: &RunSpec, pages: &[String]) -> Self {
         let support = spec.has(Kind::Support);
+        Self::with(spec, support.then(|| SupportPlan::new(spec, pages)))
+    }
+
+    /// The plan of all variants of a run's questions. It ends with the last of them.
+    #[must_use]
+    pub fn all(spec: &RunSpec, sources: &Sources) -> Self {
+        Self::with(spec, Some(SupportPlan::all(spec, sources)))
+    }
+
+    fn with(spec: &RunSpec, support: Option<SupportPlan>) -> Self {
         Self {
             kinds: spec.plan.kind.values().copied().collect(),
             quota: Quota::new(share_weights(&spec.plan.kind)),
             draw: Stream::root(spec.seed).child("kind"),
-            support: support.then(|| SupportPlan::new(spec, pages)),
+            support,
             groups: GroupPlan::new(spec),
             next: 0,
+        }
+    }
+
+    /// How many variants there are, where the plan is of all of them.
+    #[must_use]
+    pub fn variants(&self) -> Option<VariantCounts> {
+        self.support.as_ref()?.counts()
+    }
+
+    /// How many places there are, up to `most`.
+    #[must_use]
+    pub fn length(&self, most: u64) -> u64 {
+        match (self.variants(), self.kinds.as_slice()) {
+            (None, _) => most,
+            (Some(counts), [_]) => counts.places.min(most),
+            (Some(_), _) => {
+                let most = usize::try_from(most).unwrap_or(usize::MAX);
+                self.clone().take(most).count() as u64
+            }
         }
     }
 

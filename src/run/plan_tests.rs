@@ -4,7 +4,7 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::plan::{Plan, Slot, query_of, second_query_of};
-use crate::record::{Cause, Cell, Cooperation, Outcome};
+use crate::record::{Cause, Cell, Cooperation, Outcome, Style};
 use crate::settings::{Environment, Overrides, RecipeText, RunSpec, resolve};
 
 fn spec(extra: &str) -> RunSpec {
@@ -29,7 +29,7 @@ fn values(slot: &Slot) -> [String; 6] {
         cell.page.clone(),
         cell.tone.to_string(),
         cell.style.to_string(),
-        cell.product.clone(),
+        cell.product.clone().unwrap(),
         cell.outcome.to_string(),
         cell.cooperation.to_string(),
     ]
@@ -250,7 +250,7 @@ fn a_longer_plan_begins_with_the_shorter_one() {
         let next = uses.entry(&place.cell.page).or_default();
         assert_eq!(place.page_use, *next);
         *next += 1;
-        assert_eq!(place.case.item, place.cell.product);
+        assert_eq!(Some(&place.case.item), place.cell.product.as_ref());
     }
 }
 
@@ -317,4 +317,27 @@ proptest! {
         prop_assert!(single < 1.0 + 1e-6, "{}", single);
         prop_assert!(pair < 5.0, "{}", pair);
     }
+}
+
+#[test]
+fn first_languages_are_shared_among_those_who_have_one() {
+    let spec = spec(
+        "[customer]\nstyle = { plain = 2, non_native = 1 }\nfirst_language = { polish = 2, hindi = 1 }",
+    );
+    let slots = Plan::new(&spec, &pages(5)).slots(300);
+    let mut seen = BTreeMap::<&str, f64>::new();
+    for slot in &slots {
+        let cell = &slot.support().unwrap().cell;
+        assert_eq!(
+            cell.first_language.is_some(),
+            cell.style == Style::NonNative
+        );
+        if let Some(language) = cell.first_language {
+            *seen.entry(language.name()).or_default() += 1.0;
+            let polish = seen.get("polish").copied().unwrap_or(0.0);
+            let all: f64 = seen.values().sum();
+            assert!((polish - all * 2.0 / 3.0).abs() < 1.0, "{seen:?}");
+        }
+    }
+    assert_eq!(seen.len(), 2);
 }

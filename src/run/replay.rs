@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::entry::{Entry, PageQueries};
 use super::journal::{JournalError, read_journal};
+use super::variants::{QueryProducts, Sources};
 use crate::pipeline::{CallOutcome, RoundResult};
 use crate::record::{Dialogue, Verdict};
 
@@ -14,6 +15,8 @@ use crate::record::{Dialogue, Verdict};
 pub struct Replay {
     /// By page.
     pub queries: BTreeMap<String, PageQueries>,
+    /// Products that fit, by question.
+    pub products: BTreeMap<String, QueryProducts>,
     /// Rounds of experiences, by number.
     pub(super) rounds: BTreeMap<u64, RoundResult>,
     /// By place in the plan.
@@ -34,6 +37,8 @@ pub struct SlotHistory {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
     pub end: AttemptEnd,
+    /// Turns whose style was put back by rule.
+    pub restyled: u32,
     /// Where its line begins in the journal.
     pub(super) at: u64,
 }
@@ -149,6 +154,21 @@ impl Replay {
             .map(|(round, _)| round)
     }
 
+    /// What a plan of all variants over these pages is made from, once all of it is there.
+    #[must_use]
+    pub fn sources(&self, pages: &[String]) -> Option<Sources> {
+        let mut sources = Sources::default();
+        for page in pages {
+            let queries = &self.queries.get(page)?.queries;
+            for query in queries {
+                let products = self.products.get(&query.id)?.products.clone();
+                sources.products.insert(query.id.clone(), products);
+            }
+            sources.queries.insert(page.clone(), queries.clone());
+        }
+        Some(sources)
+    }
+
     /// Attempts that have come to an end, kept or not.
     #[must_use]
     pub fn attempts(&self) -> usize {
@@ -178,17 +198,38 @@ impl Replay {
                 self.forget(&format!("q/{page}/"), |key| page_of(key) == Some(page));
                 self.queries.entry(queries.page.clone()).or_insert(queries);
             }
+            Entry::Products(products) => {
+                let query = format!("p/{}", products.query);
+                self.forget(&format!("{query}/"), |key| {
+                    key.rsplit_once('/').is_some_and(|(of, _)| of == query)
+                });
+                self.products
+                    .entry(products.query.clone())
+                    .or_insert(products);
+            }
             Entry::Round(round) => {
                 self.forget(&format!("e/{}/", round.round), |_| true);
                 self.rounds.entry(round.round).or_insert(*round);
             }
             Entry::Conversation(conversation) => {
                 let end = AttemptEnd::of(&conversation.verdict);
-                self.finish(conversation.slot, conversation.attempt, Attempt { end, at });
+                let turns = conversation.turns.iter();
+                let restyled = turns.filter(|turn| turn.restyled.is_some()).count();
+                let attempt = Attempt {
+                    end,
+                    restyled: u32::try_from(restyled).unwrap_or(u32::MAX),
+                    at,
+                };
+                self.finish(conversation.slot, conversation.attempt, attempt);
             }
             Entry::Group(chat) => {
                 let end = AttemptEnd::of(&chat.verdict);
-                self.finish(chat.slot, chat.attempt, Attempt { end, at });
+                let attempt = Attempt {
+                    end,
+                    restyled: 0,
+                    at,
+                };
+                self.finish(chat.slot, chat.attempt, attempt);
             }
             Entry::Failed(failed) => {
                 self.finish(
@@ -198,6 +239,7 @@ impl Replay {
                         end: AttemptEnd::Failed {
                             reason: failed.reason,
                         },
+                        restyled: 0,
                         at,
                     },
                 );

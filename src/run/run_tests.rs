@@ -222,7 +222,7 @@ fn status_counts_and_names_what_is_missing() {
             status.open,
             status.finished_prefix
         ),
-        (RunState::Complete, 40, 0, 40)
+        (RunState::Complete, Some(40), Some(0), 40)
     );
     assert_eq!(status.kept + status.exhausted, 40);
     assert_eq!(status.kept, exported(&dir).lines().count() as u64);

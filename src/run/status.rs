@@ -4,8 +4,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::lock::Holder;
-use super::manifest::Manifest;
-use super::plan::{Plan, Task};
+use super::plan::Task;
 use super::replay::{AttemptEnd, Replay, SlotState};
 use super::store::RunDir;
 use crate::record::ModelRole;
@@ -17,20 +16,25 @@ pub struct Status {
     pub state: RunState,
     /// The process that writes it, where known.
     pub process: Option<u32>,
-    /// Places in the plan.
-    pub count: u64,
+    /// Places in the plan; unknown until a plan of all variants has them all.
+    pub count: Option<u64>,
     pub kept: u64,
     /// Places that used up their attempts.
     pub exhausted: u64,
-    /// Places not finished yet.
-    pub open: u64,
+    /// Places not finished yet, where it is known how many there are.
+    pub open: Option<u64>,
     /// Finished places from the first on: what an export holds.
     pub finished_prefix: u64,
     /// Pages whose queries are there.
     pub pages_with_queries: u64,
     pub pages: u64,
+    /// Questions whose products are found, where all variants are wanted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queries_with_products: Option<u64>,
     /// Attempts that were turned down or failed, by reason.
     pub rejected: BTreeMap<String, u64>,
+    /// Turns of kept conversations whose style was put back by rule.
+    pub restyled_turns: u64,
     /// The places without a conversation, in plan order.
     pub shortfalls: Vec<Shortfall>,
     pub demo: bool,
@@ -65,10 +69,11 @@ impl RunDir {
     pub fn status(&self, replay: &Replay) -> Status {
         let manifest = self.manifest();
         let spec = &manifest.spec;
-        let (mut kept, mut exhausted) = (0, 0);
+        let count = self.count(replay);
+        let (mut kept, mut exhausted, mut restyled_turns) = (0, 0, 0);
         let mut without = Vec::new();
         let mut rejected = BTreeMap::new();
-        for (slot, history) in replay.slots.range(..spec.count) {
+        for (slot, history) in replay.slots.range(..count.unwrap_or(0)) {
             let reasons: Vec<&String> = history
                 .attempts
                 .values()
@@ -78,7 +83,10 @@ impl RunDir {
                 *rejected.entry((*reason).clone()).or_default() += 1;
             }
             match history.state(spec.max_attempts) {
-                SlotState::Kept { .. } => kept += 1,
+                SlotState::Kept { attempt } => {
+                    kept += 1;
+                    restyled_turns += u64::from(history.attempts[&attempt].restyled);
+                }
                 SlotState::Exhausted => {
                     exhausted += 1;
                     without.push((*slot, reasons.into_iter().cloned().collect()));
@@ -86,11 +94,11 @@ impl RunDir {
                 SlotState::Open { .. } => {}
             }
         }
-        let shortfalls = shortfalls(manifest, without);
+        let shortfalls = self.shortfalls(replay, without);
         let holder = self.holder();
-        let open = spec.count - kept - exhausted;
+        let open = count.map(|count| count - kept - exhausted);
         let (state, process) = match (open, holder) {
-            (0, Holder::Nobody) => (RunState::Complete, None),
+            (Some(0), Holder::Nobody) => (RunState::Complete, None),
             (_, Holder::Process(process)) => (RunState::Live, process),
             (_, Holder::Nobody) => (RunState::Partial, None),
         };
@@ -98,7 +106,7 @@ impl RunDir {
             run: self.path().to_owned(),
             state,
             process,
-            count: spec.count,
+            count,
             kept,
             exhausted,
             open,
@@ -109,32 +117,38 @@ impl RunDir {
                 .filter(|page| !page.queries.is_empty())
                 .count() as u64,
             pages: manifest.pages.len() as u64,
+            queries_with_products: spec
+                .has_all_variants()
+                .then_some(replay.products.len() as u64),
             rejected,
+            restyled_turns,
             shortfalls,
             demo: manifest.is_demo(),
             models: manifest.model_names(),
         }
     }
-}
 
-/// Looks places up in the plan, which is followed no further than the last of them. They come in plan order, each with why
-/// its attempts were turned down.
-fn shortfalls(manifest: &Manifest, places: Vec<(u64, Vec<String>)>) -> Vec<Shortfall> {
-    if places.is_empty() {
-        return Vec::new();
-    }
-    let mut plan = Plan::new(&manifest.spec, &manifest.page_ids());
-    places
-        .into_iter()
-        .map_while(|(slot, reasons)| {
-            let task = plan.find(|place| place.index >= slot)?.task;
-            Some(Shortfall {
-                slot,
-                task,
-                reasons,
+    /// Looks places up in the plan, which is followed no further than the last of them. They come in plan order, each with why
+    /// its attempts were turned down.
+    fn shortfalls(&self, replay: &Replay, places: Vec<(u64, Vec<String>)>) -> Vec<Shortfall> {
+        if places.is_empty() {
+            return Vec::new();
+        }
+        let Some(mut plan) = self.plan(replay) else {
+            return Vec::new();
+        };
+        places
+            .into_iter()
+            .map_while(|(slot, reasons)| {
+                let task = plan.find(|place| place.index >= slot)?.task;
+                Some(Shortfall {
+                    slot,
+                    task,
+                    reasons,
+                })
             })
-        })
-        .collect()
+            .collect()
+    }
 }
 
 fn reason(end: &AttemptEnd) -> Option<&String> {

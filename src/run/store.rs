@@ -9,6 +9,7 @@ use super::journal::{Journal, JournalError, read_entry, read_journal};
 use super::lock::{Holder, LockError, RunLock};
 use super::manifest::{Manifest, PROGRAM, RUN_FILE, RUN_FORMAT};
 use super::neighbours::Neighbours;
+use super::plan::Plan;
 use super::replay::{Replay, SlotState, as_dialogue};
 use crate::fsio;
 use crate::pipeline::CallOutcome;
@@ -176,13 +177,34 @@ impl RunDir {
         RunLock::holder(&self.path.join(LOCK_FILE))
     }
 
-    /// How many places from the first on are finished, up to the run's `count`.
+    /// The plan, once what it is made from is there.
+    #[must_use]
+    pub fn plan(&self, replay: &Replay) -> Option<Plan> {
+        let (spec, pages) = (&self.manifest.spec, self.manifest.page_ids());
+        if spec.has_all_variants() {
+            return Some(Plan::all(spec, &replay.sources(&pages)?));
+        }
+        Some(Plan::new(spec, &pages))
+    }
+
+    /// How many places the run has, once that is known.
+    #[must_use]
+    pub fn count(&self, replay: &Replay) -> Option<u64> {
+        let spec = &self.manifest.spec;
+        if spec.has_all_variants() {
+            return Some(self.plan(replay)?.length(spec.count));
+        }
+        Some(spec.count)
+    }
+
+    /// How many places from the first on are finished, up to the run's last.
     #[must_use]
     pub fn finished_prefix(&self, replay: &Replay) -> u64 {
-        let spec = &self.manifest.spec;
-        (0..spec.count)
-            .find(|slot| !replay.state(*slot, spec.max_attempts).is_finished())
-            .unwrap_or(spec.count)
+        let attempts = self.manifest.spec.max_attempts;
+        let count = self.count(replay).unwrap_or(0);
+        (0..count)
+            .find(|slot| !replay.state(*slot, attempts).is_finished())
+            .unwrap_or(count)
     }
 
     /// The kept conversations of the longest finished prefix of the plan, in plan order: balanced as the recipe is, also
@@ -329,6 +351,10 @@ impl RunWriter {
             for queries in found.queries {
                 journal.append(EntryRef::Queries(&queries))?;
                 replay.queries.insert(queries.page.clone(), queries);
+            }
+            for products in found.products {
+                journal.append(EntryRef::Products(&products))?;
+                replay.products.insert(products.query.clone(), products);
             }
             for round in found.rounds {
                 journal.append(EntryRef::Round(&round))?;

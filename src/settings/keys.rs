@@ -105,6 +105,12 @@ pub enum Part {
     FirstMessage,
     /// How many customers have a second question, where any has.
     SecondQuestion,
+    /// The first languages of customers, where some have another.
+    FirstLanguage,
+    /// What of the questions' variants there is, where it is not shares.
+    Variants,
+    /// What fits products to questions, and support conversations.
+    Customer,
     /// How the run is carried out, not what it makes. Where such a key names content (a folder, a file, a model), the hash of
     /// the content is in the fingerprint instead.
     Operational,
@@ -125,7 +131,11 @@ impl Part {
             | Self::Kinds
             | Self::Dials
             | Self::FirstMessage
-            | Self::SecondQuestion => stage == Stage::Conversations,
+            | Self::SecondQuestion
+            | Self::FirstLanguage => stage == Stage::Conversations,
+            Self::Customer | Self::Variants => {
+                matches!(stage, Stage::Products | Stage::Conversations)
+            }
             Self::Roles | Self::Operational => false,
         }
     }
@@ -138,12 +148,17 @@ impl Part {
             spec.has(record::Kind::Group),
         );
         match self {
-            Self::Queries | Self::Support | Self::QueriesAndSupport => support,
+            Self::Queries | Self::Support | Self::QueriesAndSupport | Self::Customer => support,
             Self::Experiences | Self::Group => group,
             Self::Kinds => support && group,
             Self::Dials => support && spec.conversation.is_steered(),
             Self::FirstMessage => support && spec.customer.first_message != FirstMessage::OwnWords,
             Self::SecondQuestion => support && spec.customer.second_question > 0.0,
+            Self::Variants => spec.has_all_variants(),
+            Self::FirstLanguage => {
+                let mut styles = spec.customer.style.values();
+                support && styles.any(|style| *style == record::Style::NonNative)
+            }
             Self::All | Self::Conversations | Self::Roles | Self::Operational => true,
         }
     }
@@ -154,19 +169,27 @@ impl Part {
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
     Queries,
+    /// Which products fit which question, where all variants are wanted.
+    Products,
     Experiences,
     Conversations,
 }
 
 impl Stage {
     /// Every stage, in the order of the work.
-    pub const ALL: &[Self] = &[Self::Queries, Self::Experiences, Self::Conversations];
+    pub const ALL: &[Self] = &[
+        Self::Queries,
+        Self::Products,
+        Self::Experiences,
+        Self::Conversations,
+    ];
 
     /// The name in files and messages.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Queries => "queries",
+            Self::Products => "products",
             Self::Experiences => "experiences",
             Self::Conversations => "conversations",
         }
@@ -203,7 +226,11 @@ impl Key {
         (self.part.is_in(spec)
             || matches!(
                 self.part,
-                Part::Dials | Part::FirstMessage | Part::SecondQuestion
+                Part::Dials
+                    | Part::FirstMessage
+                    | Part::SecondQuestion
+                    | Part::FirstLanguage
+                    | Part::Variants
             ))
             && role.is_none_or(|role| spec.roles().any(|other| other == role))
             && of(record::Kind::Group, &["experiences.", "personas."])
@@ -304,9 +331,11 @@ const KEYS: &[Key] = &[
     key("queries.from", Kind::Text, Part::Operational),
     key("customer.tone", Kind::Shares, Part::Support),
     key("customer.style", Kind::Shares, Part::Support),
-    key("customer.product", Kind::Shares, Part::Support),
+    key("customer.product", Kind::Shares, Part::Customer),
     key("customer.cooperation", Kind::Shares, Part::Support),
     key("customer.typos_per_turn", Kind::Whole, Part::Support),
+    key("customer.first_language", Kind::Shares, Part::FirstLanguage),
+    key("customer.hold_style", Kind::Switch, Part::Support),
     key("customer.first_message", Kind::Text, Part::FirstMessage),
     key(
         "customer.second_question",
@@ -314,6 +343,7 @@ const KEYS: &[Key] = &[
         Part::SecondQuestion,
     ),
     key("plan.kind", Kind::Shares, Part::Kinds),
+    key("plan.variants", Kind::Text, Part::Variants),
     key("plan.outcome", Kind::Shares, Part::Support),
     key("plan.cause", Kind::Shares, Part::Support),
     key("plan.cross", Kind::Texts, Part::Support),
@@ -357,29 +387,33 @@ const KEYS: &[Key] = &[
     key("group.leave", Kind::Texts, Part::Group),
     key("group.pause", Kind::Texts, Part::Group),
     key("group.interrupt", Kind::Texts, Part::Group),
-    key("sampling.customer.temperature", Kind::Number, Part::Support),
-    key("sampling.customer.top_p", Kind::Number, Part::Support),
-    key("sampling.customer.top_k", Kind::Whole, Part::Support),
-    key("sampling.customer.min_p", Kind::Number, Part::Support),
+    key(
+        "sampling.customer.temperature",
+        Kind::Number,
+        Part::Customer,
+    ),
+    key("sampling.customer.top_p", Kind::Number, Part::Customer),
+    key("sampling.customer.top_k", Kind::Whole, Part::Customer),
+    key("sampling.customer.min_p", Kind::Number, Part::Customer),
     key(
         "sampling.customer.repetition_penalty",
         Kind::Number,
-        Part::Support,
+        Part::Customer,
     ),
     key(
         "sampling.customer.presence_penalty",
         Kind::Number,
-        Part::Support,
+        Part::Customer,
     ),
     key(
         "sampling.customer.frequency_penalty",
         Kind::Number,
-        Part::Support,
+        Part::Customer,
     ),
     key(
         "sampling.customer.penalty_last_n",
         Kind::Whole,
-        Part::Support,
+        Part::Customer,
     ),
     key("sampling.agent.temperature", Kind::Number, Part::Support),
     key("sampling.agent.top_p", Kind::Number, Part::Support),

@@ -36,10 +36,11 @@ pub use layers::Overrides;
 pub use models::{ModelChoice, ModelRules, RoleModel, TemplateKwargs};
 pub use origin::Origin;
 pub use recipe::RecipeFile;
-pub use resolve::{ResolvedKey, Settings, check_limit, resolve};
+pub use resolve::{MOST_COUNT, ResolvedKey, Settings, check_limit, resolve};
 pub use shares::{ShareName, Shares};
 pub use source::{EMBEDDED, Embedded, RecipeText, starter};
 pub use spec::{
     Auto, Axis, Brand, Channel, ConversationRules, Customer, EngineRoom, FirstMessage, KvDtype,
     PagesDir, PagesFrom, PlanRules, Quant, QueriesFrom, RoleSampling, RunSpec, SamplingRules,
+    VariantRule,
 };

@@ -152,7 +152,8 @@ impl RunSpec {
             Stage::Experiences if group && self.experiences.from.is_none() => {
                 roles.push(ModelRole::Experiences);
             }
-            Stage::Queries | Stage::Experiences => {}
+            Stage::Products if self.has_all_variants() => roles.push(ModelRole::Customer),
+            Stage::Queries | Stage::Products | Stage::Experiences => {}
             Stage::Conversations => {
                 if support {
                     roles.extend([ModelRole::Customer, ModelRole::Agent, ModelRole::Status]);
@@ -180,6 +181,8 @@ impl RunSpec {
 
     /// The roles that a run has work for, in order.
     pub fn roles(&self) -> impl Iterator<Item = ModelRole> {
-        Stage::ALL.iter().flat_map(|stage| self.roles_of(*stage))
+        // Who fits products takes part in the conversations.
+        let stages = Stage::ALL.iter().filter(|stage| **stage != Stage::Products);
+        stages.flat_map(|stage| self.roles_of(*stage))
     }
 }

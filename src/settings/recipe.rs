@@ -93,6 +93,8 @@ pub struct CustomerFile {
     pub product: Option<BTreeMap<String, f64>>,
     pub cooperation: Option<BTreeMap<String, f64>>,
     pub typos_per_turn: Option<u64>,
+    pub first_language: Option<BTreeMap<String, f64>>,
+    pub hold_style: Option<bool>,
     pub first_message: Option<String>,
     pub second_question: Option<f64>,
 }
@@ -105,6 +107,7 @@ pub struct PlanFile {
     pub outcome: Option<BTreeMap<String, f64>>,
     pub cause: Option<BTreeMap<String, f64>>,
     pub cross: Option<Vec<String>>,
+    pub variants: Option<String>,
     pub keep_only_planned_outcome: Option<bool>,
 }
 

@@ -9,7 +9,7 @@ use super::layers::combine;
 use super::recipe::{RoleModelFile, RoleSamplingFile};
 use super::spec::{
     Axis, Brand, Channel, ConversationRules, Customer, EngineRoom, FirstMessage, KvDtype,
-    PagesFrom, PlanRules, Quant, QueriesFrom, RoleSampling, SamplingRules,
+    PagesFrom, PlanRules, Quant, QueriesFrom, RoleSampling, SamplingRules, VariantRule,
 };
 use super::{
     Environment, ModelRules, Origin, Overrides, RecipeText, RoleModel, RunSpec, SettingsError,
@@ -93,7 +93,7 @@ pub fn resolve(
     let spec = RunSpec {
         name: decide.name(file.name.as_deref().unwrap_or(&recipe.default_name))?,
         seed: file.seed.unwrap_or(7),
-        count: decide.whole("count", file.count, 24, 1..=100_000_000)?,
+        count: decide.count()?,
         model,
         language: decide.text("language", file.language.as_deref(), "en")?,
         quant: decide
@@ -183,12 +183,27 @@ pub fn check_limit(limit: Option<u64>) -> Result<(), SettingsError> {
 /// Far beyond what any model thinks.
 const MOST_THINKING: u32 = 1_000_000;
 
+/// Conversations of a recipe that names no number of them.
+const COUNT: u64 = 24;
+/// Far beyond any dataset; what a plan of all variants may have where no number is named.
+pub const MOST_COUNT: u64 = 100_000_000;
+
 const TONES: &[(&str, f64)] = &[("neutral", 0.5), ("cheerful", 0.25), ("annoyed", 0.25)];
 const STYLES: &[(&str, f64)] = &[
     ("plain", 0.4),
     ("casual", 0.25),
     ("formal", 0.15),
     ("typos", 0.2),
+];
+const LANGUAGES: &[(&str, f64)] = &[
+    ("polish", 1.0),
+    ("russian", 1.0),
+    ("german", 1.0),
+    ("spanish", 1.0),
+    ("mandarin", 1.0),
+    ("japanese", 1.0),
+    ("arabic", 1.0),
+    ("hindi", 1.0),
 ];
 const OUTCOMES: &[(&str, f64)] = &[("RESOLVED", 0.7), ("UNRESOLVED", 0.2), ("ABANDONED", 0.1)];
 /// Most people say what they are asked; each of the others is common enough to be met in a small dataset.
@@ -220,6 +235,7 @@ pub(super) fn default_shares(path: &str) -> &'static [(&'static str, f64)] {
     match path {
         "customer.tone" => TONES,
         "customer.style" => STYLES,
+        "customer.first_language" => LANGUAGES,
         "customer.product" => PRODUCTS,
         "customer.cooperation" => COOPERATIONS,
         "plan.outcome" => OUTCOMES,
@@ -278,6 +294,13 @@ impl Decide<'_> {
         })
     }
 
+    fn count(&self) -> Result<u64, SettingsError> {
+        let file = &self.layered.file;
+        let all = file.plan.variants.as_deref() == Some(VariantRule::All.name());
+        let default = if all { MOST_COUNT } else { COUNT };
+        self.whole("count", file.count, default, 1..=MOST_COUNT)
+    }
+
     fn brand(&self) -> Result<Brand, SettingsError> {
         let brand = &self.layered.file.brand;
         Ok(Brand {
@@ -330,6 +353,9 @@ impl Decide<'_> {
             second_question: self
                 .share("customer.second_question", customer.second_question)?
                 .unwrap_or(0.0),
+            first_language: self
+                .shares("customer.first_language", customer.first_language.as_ref())?,
+            hold_style: customer.hold_style.unwrap_or(true),
             first_message: match customer.first_message.as_deref() {
                 None => FirstMessage::default(),
                 Some(name) => self.named(
@@ -364,12 +390,27 @@ impl Decide<'_> {
             ));
         }
         cross.sort();
+        let variants = match plan.variants.as_deref() {
+            None => VariantRule::default(),
+            Some(name) => self.named("plan.variants", name, VariantRule::ALL, VariantRule::name)?,
+        };
+        let complete = [Axis::Page, Axis::Tone, Axis::Style, Axis::Product];
+        if let (VariantRule::All, Some(axis)) =
+            (variants, cross.iter().find(|axis| complete.contains(axis)))
+        {
+            return Err(self.refuse(
+                "plan.cross",
+                &format!("`{}` with plan.variants = \"all\"", axis.name()),
+                "none of page, tone, style and product: of these the plan has every combination already",
+            ));
+        }
         let keep_only_planned_outcome = plan.keep_only_planned_outcome.unwrap_or(true);
         Ok(PlanRules {
             kind: self.shares("plan.kind", plan.kind.as_ref())?,
             outcome: self.shares("plan.outcome", plan.outcome.as_ref())?,
             cause: self.shares("plan.cause", plan.cause.as_ref())?,
             cross,
+            variants,
             keep_only_planned_outcome,
         })
     }

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::record::{Cause, Cooperation, Kind, Outcome, Style, Tone};
+use crate::record::{Cause, Cooperation, FirstLanguage, Kind, Outcome, Style, Tone};
 
 /// Something a recipe names in a table of shares.
 pub trait ShareName: Clone + PartialEq {
@@ -42,7 +42,15 @@ macro_rules! closed_names {
         }
     )+};
 }
-closed_names!(Tone, Style, Outcome, Kind, Cooperation, Cause);
+closed_names!(
+    Tone,
+    Style,
+    FirstLanguage,
+    Outcome,
+    Kind,
+    Cooperation,
+    Cause
+);
 
 impl ShareName for String {
     fn share_name(&self) -> &str {

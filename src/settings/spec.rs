@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::keys::{Keys, Stage, known_keys};
 use super::{ExperienceRules, GroupRules, ModelRules, Part, PersonaRules, Shares, TemplateKwargs};
-use crate::record::{self, Cause, Cooperation, Outcome, Style, Tone};
+use crate::record::{self, Cause, Cooperation, FirstLanguage, Outcome, Style, Tone};
 use crate::rng::Stream;
 
 /// Everything a run needs to be told, decided. Its fields are the recipe's keys.
@@ -16,7 +16,7 @@ pub struct RunSpec {
     /// Names the run's folder; letters, digits, `.`, `_` and `-`.
     pub name: String,
     pub seed: u64,
-    /// Places in the plan: kept conversations, unless a place runs out of attempts.
+    /// Places in the plan: kept conversations, unless a place runs out of attempts. A plan of all variants may have fewer.
     pub count: u64,
     /// The model as the user named it, for every role that names no other.
     pub model: String,
@@ -223,6 +223,12 @@ pub struct Customer {
     pub cooperation: Shares<Cooperation>,
     /// Mistakes laid over each turn of a customer whose style is `typos`.
     pub typos_per_turn: u32,
+    /// Of customers whose style is `non_native`.
+    #[serde(default = "all_alike")]
+    pub first_language: Shares<FirstLanguage>,
+    /// Put a customer's style back by rule where a turn dropped it.
+    #[serde(default)]
+    pub hold_style: bool,
     /// What a customer opens with.
     #[serde(default)]
     pub first_message: FirstMessage,
@@ -239,6 +245,12 @@ fn all_forthcoming() -> Shares<Cooperation> {
 /// Of runs from before there was a choice.
 fn all_refused() -> Shares<Cause> {
     Shares::only(Cause::PolicyRefuses)
+}
+
+/// Every first language as often as the next.
+fn all_alike() -> Shares<FirstLanguage> {
+    let entries = FirstLanguage::ALL.iter().map(|language| (*language, 1.0));
+    Shares::new(entries.collect()).expect("ones are positive")
 }
 
 /// What a customer opens with.
@@ -275,10 +287,38 @@ pub struct PlanRules {
     /// Why places planned `UNRESOLVED` are to end so.
     #[serde(default = "all_refused")]
     pub cause: Shares<Cause>,
+    /// What of the questions' variants there is.
+    #[serde(default)]
+    pub variants: VariantRule,
     /// Axes whose joint distribution is exact, not only each one's own.
     pub cross: Vec<Axis>,
     /// Turn down a conversation that came out otherwise than planned.
     pub keep_only_planned_outcome: bool,
+}
+
+/// What of the questions' variants a plan has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VariantRule {
+    /// As many as there are places, mixed by the shares.
+    #[default]
+    Shares,
+    /// Each question with and without each product that fits it, in each tone and style.
+    All,
+}
+
+impl VariantRule {
+    /// Every choice.
+    pub const ALL: &[Self] = &[Self::Shares, Self::All];
+
+    /// The name in recipes.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Shares => "shares",
+            Self::All => "all",
+        }
+    }
 }
 
 /// An axis of the plan.
@@ -491,9 +531,15 @@ impl RunSpec {
         self.plan.kind.values().any(|other| *other == kind)
     }
 
-    /// Places of the plan to make now.
+    /// Whether the plan is of all variants of the questions, and known only when these are.
     #[must_use]
-    pub fn places(&self) -> u64 {
-        self.limit.map_or(self.count, |limit| limit.min(self.count))
+    pub fn has_all_variants(&self) -> bool {
+        self.has(record::Kind::Support) && self.plan.variants == VariantRule::All
+    }
+
+    /// Places to make now, of a plan that has so many.
+    #[must_use]
+    pub fn places_of(&self, planned: u64) -> u64 {
+        self.limit.map_or(planned, |limit| limit.min(planned))
     }
 }

@@ -150,6 +150,7 @@ fn every_key_is_read_and_has_a_place_in_the_spec() {
             Kind::Text | Kind::Texts if key.path == "plan.cross" => "['tone', 'style']",
             Kind::Text if key.path == "experiences.shot_choice" => "'random'",
             Kind::Text if key.path == "customer.first_message" => "'query'",
+            Kind::Text if key.path == "plan.variants" => "'all'",
             Kind::Text if key.path == "experiences.hub" => "'off'",
             Kind::Text if key.path == "personas.mode" => "'generated'",
             Kind::Text if key.path == "group.speaker" => "'random'",
@@ -160,12 +161,15 @@ fn every_key_is_read_and_has_a_place_in_the_spec() {
             Kind::Whole | Kind::Amount => "17",
             Kind::Number => "0.33",
             Kind::Switch => match key.path {
-                "plan.keep_only_planned_outcome" | "conversation.check_facts" => "false",
+                "plan.keep_only_planned_outcome"
+                | "conversation.check_facts"
+                | "customer.hold_style" => "false",
                 _ => "true",
             },
             Kind::Size => "17000000",
             Kind::Shares if key.path == "plan.outcome" => "{ RESOLVED = 3 }",
-            Kind::Shares if key.path == "customer.style" => "{ formal = 3 }",
+            Kind::Shares if key.path == "customer.style" => "{ non_native = 3 }",
+            Kind::Shares if key.path == "customer.first_language" => "{ hindi = 3 }",
             Kind::Shares if key.path == "customer.tone" => "{ angry = 3 }",
             Kind::Shares if key.path == "customer.cooperation" => "{ vague = 3 }",
             Kind::Shares if key.path == "plan.cause" => "{ page_lacks_it = 3 }",
@@ -180,8 +184,7 @@ fn every_key_is_read_and_has_a_place_in_the_spec() {
             "experiences.shots" => "16",
             _ => value,
         };
-        let both =
-            "model = 'm'\n[plan]\nkind = { support = 1, group = 1 }\n[personas]\nmode = 'sampled'";
+        let both = "model = 'm'\ncount = 5\n[customer]\nstyle = { plain = 1, non_native = 1 }\n[plan]\nkind = { support = 1, group = 1 }\n[personas]\nmode = 'sampled'";
         let with = resolve(
             &recipe(both),
             &set(&[&format!("{}={value}", key.path)]),
@@ -237,6 +240,25 @@ fn a_tone_does_not_touch_the_queries() {
 }
 
 #[test]
+fn a_plan_of_all_variants_needs_no_count() {
+    let all = resolved("model = 'm'\n[plan]\nvariants = 'all'");
+    assert_eq!((all.count, all.has_all_variants()), (MOST_COUNT, true));
+    let some = resolved("model = 'm'\ncount = 9\n[plan]\nvariants = 'all'");
+    assert_eq!((some.count, resolved("model = 'm'").count), (9, 24));
+    let text = "model = 'm'\n[plan]\nvariants = 'all'\ncross = ['tone', 'outcome']";
+    let error = resolve(&recipe(text), &Overrides::default(), &no_env()).unwrap_err();
+    assert!(
+        error.to_string().contains("`tone` with plan.variants"),
+        "{error}"
+    );
+    let text = "model = 'm'\n[plan]\nvariants = 'al'";
+    let error = resolve(&recipe(text), &Overrides::default(), &no_env()).unwrap_err();
+    assert!(error.to_string().contains("one of shares, all"), "{error}");
+    let groups = resolved("model = 'm'\n[plan]\nvariants = 'all'\nkind = { group = 1 }");
+    assert!(!groups.has_all_variants());
+}
+
+#[test]
 fn flag_over_environment_over_recipe_over_default() {
     let env = Environment::from_lookup(|name| match name {
         "COLLOQUY_MODEL" => Some("from/env".into()),
@@ -270,7 +292,11 @@ fn flag_over_environment_over_recipe_over_default() {
     overrides.limit = Some(5);
     let flag = resolve(&recipe(text), &overrides, &env).unwrap();
     assert_eq!(
-        (flag.spec.model.as_str(), flag.spec.seed, flag.spec.places()),
+        (
+            flag.spec.model.as_str(),
+            flag.spec.seed,
+            flag.spec.places_of(flag.spec.count)
+        ),
         ("from/flag", 4, 5)
     );
     assert_eq!(flag.origin("seed").to_string(), "--seed");

@@ -55,7 +55,7 @@ pub fn closing(workshop: &Workshop, session: &Session) -> Result<String, Failure
         end,
         session.nothing_new,
         session.seconds,
-        workshop.spec.places(),
+        workshop.spec.places_of(workshop.spec.count),
     );
     let _ = writeln!(
         text,
@@ -171,7 +171,8 @@ mod tests {
                 page: "returns".into(),
                 tone: Tone::Neutral,
                 style: Style::Plain,
-                product: "kettle".into(),
+                first_language: None,
+                product: Some("kettle".into()),
                 outcome,
                 cooperation: crate::record::Cooperation::Forthcoming,
                 cause: None,

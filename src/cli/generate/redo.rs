@@ -55,7 +55,7 @@ fn check(workshop: &Workshop, stage: Stage) -> Result<(), Failure> {
     let given = match stage {
         Stage::Queries => spec.queries.from.as_deref(),
         Stage::Experiences => spec.experiences.from.as_deref(),
-        Stage::Conversations => None,
+        Stage::Products | Stage::Conversations => None,
     };
     let why = match given {
         Some(file) => format!("they are given by {}", file.display()),

@@ -11,6 +11,7 @@ use crate::cli::talk::grouped;
 use crate::cli::workshop::models::roles;
 use crate::prompt::{Pack, Sample};
 use crate::record::ModelRole;
+use crate::run::VariantCounts;
 use crate::settings::{Axis, Settings};
 
 /// Values of an axis that the text lists; more are summed up.
@@ -33,6 +34,8 @@ pub struct Findings {
 
 pub struct PlanFigures {
     pub places: u64,
+    /// Of a plan of all variants, which is known when products are: without any product, and with all of them.
+    pub variants: Option<[VariantCounts; 2]>,
     /// By axis, in the order of a cell's fields: how many places have each value.
     pub marginals: Vec<(Axis, BTreeMap<String, u64>)>,
     /// How many of the places planned unresolved have each cause.
@@ -112,7 +115,7 @@ impl Findings {
             "ok": self.impossible.is_empty(),
             "settings": settings,
             "pages": self.pages,
-            "plan": { "places": self.plan.places, "marginals": marginals, "causes": self.plan.causes, "kinds": self.plan.kinds, "group_sizes": self.plan.group_sizes },
+            "plan": { "places": self.plan.places, "marginals": marginals, "causes": self.plan.causes, "kinds": self.plan.kinds, "group_sizes": self.plan.group_sizes, "variants": self.plan.variants.map(|[least, most]| json!({ "least": least, "most": most })) },
             "prompts": { "pack": self.pack.name(), "samples": samples },
             "model": model,
             "impossible": self.impossible,
@@ -150,6 +153,21 @@ impl Findings {
             let _ = write!(plan, " over {} pages", self.pages);
         }
         let _ = writeln!(text, "{}", bold.apply_to(plan));
+        if let Some([least, most]) = self.plan.variants {
+            let range = |of: fn(&VariantCounts) -> u64| match (of(&least), of(&most)) {
+                (least, most) if least == most => grouped(least),
+                (least, most) => format!("{} to {}", grouped(least), grouped(most)),
+            };
+            let _ = writeln!(
+                text,
+                "  {:<8} {} questions → {} with products → {} with tones → {} with styles; shown without products, which are sought first",
+                "variants",
+                range(|counts| counts.queries),
+                range(|counts| counts.with_products),
+                range(|counts| counts.with_tones),
+                range(|counts| counts.places),
+            );
+        }
         if self.plan.kinds.len() > 1 {
             let _ = writeln!(text, "  {:<11} {}", "kind", summed(&self.plan.kinds));
         }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::Workshop;
 use super::memory;
 use super::models::{by_model, load_options, roles};
+use super::{Workshop, foreseen};
 use crate::cli::failure::{Code, Failure, allow};
 use crate::cli::maker::group::group_settings;
 use crate::cli::maker::{query_settings, questions_for, support_settings};
@@ -16,7 +16,7 @@ use crate::knowledge::choose_passages;
 use crate::model::ModelError;
 use crate::pipeline::{Members, Sides, Subject, ViewTokens, query_tokens};
 use crate::record::{Experience, Individual, Kind, ModelRole};
-use crate::run::{Plan, SupportPlace};
+use crate::run::SupportPlace;
 use crate::settings::Stage;
 
 /// Places of the plan that are looked at.
@@ -424,7 +424,8 @@ fn longest_views(workshop: &Workshop) -> Result<Vec<ViewTokens>, Failure> {
     if ids.is_empty() {
         return Ok(longest);
     }
-    let places = Plan::new(spec, &ids).slots(MEASURED);
+    let pages = workshop.pages.values().map(AsRef::as_ref);
+    let places = foreseen(spec, pages, workshop.given.as_deref(), false).slots(MEASURED);
     for SupportPlace { cell, case, .. } in places.iter().filter_map(|slot| slot.support()) {
         let page = &workshop.pages[&cell.page];
         let count = |text: &str| cast.agent.model.count_tokens(text);

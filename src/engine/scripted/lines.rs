@@ -148,6 +148,8 @@ pub(super) fn rewritten(view: &View) -> String {
         Some("annoyed") => format!("Honestly, {}", small()),
         Some("angry") => format!("Seriously, {}", small()),
         Some("formal") => format!("Dear team, {}", small()),
+        Some("polite") => format!("Please, {}", small()),
+        Some("rude") => format!("Listen, {}", small()),
         _ => small().trim_end_matches('?').to_owned(),
     }
 }

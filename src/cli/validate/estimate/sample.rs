@@ -141,6 +141,11 @@ impl Reader {
                 experiences.cost += tokens.unwrap_or(0);
                 experiences.things += round.admitted().count() as u64;
             }
+            // Part of what a page's questions take.
+            Entry::Products(fitted) => {
+                let tokens = self.waiting.remove(&format!("p/{}", fitted.query));
+                self.sample.questions.cost += tokens.unwrap_or(0);
+            }
             Entry::Conversation(one) => self.ended(Dialogue::Support(*one)),
             Entry::Group(one) => self.ended(Dialogue::Group(*one)),
             Entry::Failed(failed) => {
