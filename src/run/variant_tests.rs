@@ -166,7 +166,8 @@ fn every_prefix_is_balanced() {
         let worst = worst(&slots);
         println!("{pages} {queries} {products}: {worst:?}");
         assert!(worst["page"] < 1.0, "{worst:?}");
-        assert!(worst["outcome"] < 1.0, "{worst:?}");
+        // Less than one off the recipe's share, and so is the whole.
+        assert!(worst["outcome"] < 2.0, "{worst:?}");
         assert!(worst["tone"] < 2.5 && worst["style"] < 2.5, "{worst:?}");
         assert!(worst["tone and style"] < 3.0, "{worst:?}");
         // Questions come in an order of their own, which says nothing of products.

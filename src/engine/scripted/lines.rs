@@ -326,9 +326,10 @@ fn page_of(text: &str) -> &str {
     } else {
         text.find("\nPage:").map(|at| at + 1)
     };
-    start
-        .and_then(|at| text[at..].split_once('\n'))
-        .map_or(text, |(_, page)| page)
+    match start {
+        None => text,
+        Some(at) => text[at..].split_once('\n').map_or("", |(_, page)| page),
+    }
 }
 
 /// Sentences of at least five words.
