@@ -90,7 +90,11 @@ pub fn run(args: &ValidateArgs) -> Result<ExitCode, Failure> {
         (Some(time), Ok(workshop)) => {
             // Of all variants, those that are known before products are.
             let count = foreseen(&spec, pages.iter(), given.as_deref(), false).length(spec.count);
-            Some(estimate::estimate(workshop, time, work(&spec, &slots, count))?)
+            Some(estimate::estimate(
+                workshop,
+                time,
+                work(&spec, &slots, count),
+            )?)
         }
     };
     let findings = Findings {
