@@ -171,7 +171,7 @@ fn bench_refuses_what_it_cannot_measure_and_says_what_it_can() {
         "{refused}"
     );
     let refused = place.fails(&["bench", "--prompt-tokens", "5000"], 2);
-    assert!(refused.contains("--prompt-tokens 1023 fits"), "{refused}");
+    assert!(refused.contains("--prompt-tokens 2047 fits"), "{refused}");
 
     let tight = |batch: &str| {
         let arguments = [

@@ -133,7 +133,7 @@ fn texts_are_scored() {
     fs::write(place.path("bytes.txt"), b"ab\xff").unwrap();
     for (file, code, says) in [
         ("empty.txt", 65, "is empty"),
-        ("long.txt", 65, "the model's context holds 1,024"),
+        ("long.txt", 65, "the model's context holds 2,048"),
         ("bytes.txt", 65, "not UTF-8 at byte 2"),
         ("none.txt", 66, "cannot read"),
     ] {

@@ -480,13 +480,21 @@ fn engines_that_cannot_be() {
         told.contains("--quant") && told.contains("auto, none, bf16, q8_0, q4"),
         "{told}"
     );
-    // What an error names as enough is enough.
-    let told = place.fails(&["generate", "--memory", "5 MiB"], 2);
+    // What an error names as enough is enough, for conversations that need no more than an engine has at least.
+    let short = ["--set", "conversation.max_turns=4"];
+    let told = place.fails(
+        &[&["generate", "--memory", "5 MiB"], &short[..]].concat(),
+        2,
+    );
     let enough = told
         .split('"')
         .nth(1)
         .unwrap_or_else(|| panic!("a figure in {told}"));
-    place.ok(&["generate", "--limit", "1", "--memory", enough]);
+    place.ok(&[
+        &["generate", "--limit", "1", "--memory", enough],
+        &short[..],
+    ]
+    .concat());
     // Where less fits than is wanted at once, the rest waits.
     let ended = place.ok(&[
         "generate",

@@ -132,7 +132,7 @@ fn two_models_say_what_each_says_whatever_runs_beside_it() {
 /// The demo model with its vocabulary in another order: the same model to a reader, another tokenizer to the program.
 fn shuffled_demo(place: &Place, name: &str) -> String {
     const SPECIAL: usize = 5;
-    const ENTRIES: usize = 4096;
+    const ENTRIES: usize = 6144;
     let moved = |id: usize| {
         if id < SPECIAL {
             id

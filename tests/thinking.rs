@@ -480,7 +480,7 @@ fn what_cannot_think_is_refused_and_what_nothing_reads_is_told() {
         "{told}"
     );
     // A thought takes room: where there is none for it, that is told.
-    let long = ["--set", "models.agent.thinking=1000"];
+    let long = ["--set", "models.agent.thinking=2000"];
     let told = place.fails(&arguments("validate", &model, &long), 78);
     assert!(
         told.contains("can never be made") && told.contains("thinking"),

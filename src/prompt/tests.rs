@@ -94,7 +94,7 @@ fn compact_prompts_are_what_the_demo_model_was_trained_on() {
         for (tone, tone_name) in [
             (Tone::Cheerful, "cheerful"),
             (Tone::Neutral, "neutral"),
-            (Tone::Angry, "annoyed"),
+            (Tone::Angry, "angry"),
         ] {
             for (style, style_name) in [
                 (Style::Typos, "plain"),

@@ -49,7 +49,8 @@ fn the_shipped_recipe_says_the_defaults() {
         name: "support".into(),
         brand: shipped.spec.brand.clone(),
         pages: shipped.spec.pages.clone(),
-        ..resolved("model = \"demo\"")
+        // Left out, nothing is steered.
+        ..resolved("model = \"demo\"\n[conversation]\nthank = 0.2\nask = 0.25")
     };
     assert_eq!(
         shipped.spec, bare,

@@ -20,7 +20,7 @@ fn push(list: &mut Value, value: Value) {
 
 #[test]
 fn ids_beyond_the_model() {
-    for id in [4096, 1 << 20, 4_000_000_000, u64::from(u32::MAX)] {
+    for id in [6144, 1 << 20, 4_000_000_000, u64::from(u32::MAX)] {
         folder(|t| t["model"]["vocab"]["zzzz"] = id.into()).refused(&["tokenizer"]);
         folder(|t| push(&mut t["added_tokens"], added(id, "<|odd|>"))).refused(&["tokenizer"]);
     }
@@ -116,9 +116,9 @@ fn post_processors_repeat_nothing() {
 
 #[test]
 fn tokens_of_no_length() {
-    let read = folder(|t| push(&mut t["added_tokens"], added(4095, ""))).read();
+    let read = folder(|t| push(&mut t["added_tokens"], added(6143, ""))).read();
     assert!(read.is_ok() || read.unwrap_err().contains("tokenizer.json"));
-    let read = folder(|t| t["model"]["vocab"][""] = 4095.into()).read();
+    let read = folder(|t| t["model"]["vocab"][""] = 6143.into()).read();
     assert!(read.is_ok() || read.unwrap_err().contains("tokenizer.json"));
     folder(|t| t["model"]["vocab"] = json!({})).refused(&["tokenizer.json"]);
 }
@@ -181,8 +181,8 @@ fn a_huge_vocabulary() {
             vocab.insert(format!("token {i}"), (5000 + i).into());
         }
     })
-    .refused(&["ids up to", "embeddings for 4096"]);
-    folder(|t| t["model"]["vocab"]["x".repeat(1 << 20)] = 4095.into())
+    .refused(&["ids up to", "embeddings for 6144"]);
+    folder(|t| t["model"]["vocab"]["x".repeat(1 << 20)] = 6143.into())
         .read()
         .unwrap();
 }

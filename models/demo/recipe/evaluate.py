@@ -21,6 +21,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
+import evaluate_more
 from generate import (PASSAGE_TOKENS, START, STATUS_LINE, TOPICS, Generator, Page, agent_system, customer_system, held_topics,
                       load_topics, noise, queries_system, queries_user, rephrase, tokens_estimate, value_pool, words)
 
@@ -170,7 +171,7 @@ def pct(hits):
 
 
 def page_tests(model, topics, n_pages, per_page, seed):
-    gen = Generator(topics, f"eval-{seed}", mode="eval")
+    gen = Generator(topics, f"eval-{seed}", mode="eval", wide=False)
     rng = gen.rng
     held = held_topics(topics)
     order = [t for t in topics if t.slug in held] + [t for t in topics if t.slug not in held]
@@ -259,7 +260,7 @@ def best_passages(topic_page, gen, key, limit=PASSAGE_TOKENS):
 
 def self_play(model, topics, n, seed, greedy_status):
     temperature = model.temperature
-    gen = Generator(topics, f"talk-{seed}", mode="eval")
+    gen = Generator(topics, f"talk-{seed}", mode="eval", wide=False)
     rng = gen.rng
     tr = torch.Generator().manual_seed(seed)
     talks = []
@@ -334,7 +335,7 @@ def talk_report(talks):
 
 
 def query_lists(model, topics, n, seed):
-    gen = Generator(topics, f"lists-{seed}", mode="eval")
+    gen = Generator(topics, f"lists-{seed}", mode="eval", wide=False)
     cases = []
     for i in range(n):
         msgs = gen.task_d()
@@ -363,6 +364,8 @@ def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--model", type=Path, default=DEMO)
     ap.add_argument("--topics", type=Path, default=TOPICS)
+    ap.add_argument("--what", choices=("all", "support", "more"), default="all", help="support: what version 1 could; more: the rest")
+    ap.add_argument("--scale", type=float, default=1, help="share of the cases of `more`")
     ap.add_argument("--pages", type=int, default=30)
     ap.add_argument("--per-page", type=int, default=6)
     ap.add_argument("--talks", type=int, default=72)
@@ -376,6 +379,10 @@ def main():
     start = time.time()
     model = Model(a.model)
     topics = load_topics(a.topics)
+    if a.what != "support":
+        evaluate_more.run(model, topics, a.seed, a.show, a.scale)
+    if a.what == "more":
+        return
     lines, bad = page_tests(model, topics, a.pages, a.per_page, a.seed)
     print("\n".join(lines), flush=True)
     for c in bad[:a.bad]:

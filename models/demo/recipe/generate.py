@@ -20,6 +20,9 @@ import tomllib
 import zlib
 from pathlib import Path
 
+from chats import Chats
+from rewrites import LANGUAGES, RUDE_LEAD, Rewrites, colloquial, non_native, tree_p
+
 HERE = Path(__file__).resolve().parent
 TOPICS = HERE / "topics"
 PAGES = HERE.parents[2] / "prompts" / "pages"
@@ -46,6 +49,9 @@ Alderton Bramley Castleford Dovecote Elmhurst Fairholm Glenmoor Homewell Larchfi
 MONTHS = """January February March April May June July August September October November December""".split()
 TONES = ["cheerful", "neutral", "annoyed"]
 STYLES = ["plain", "casual", "formal"]
+# the styles that came with version 2, and whose phrases they start from
+MORE_STYLES = {"colloquial": "casual", "polite": "formal", "rude": "plain", "non_native": "plain"}
+TASKS = "ABDEMNRP"  # agent, customer, questions; experiences, member, next speaker, rewriting, products
 OUTCOMES = ["RESOLVED", "UNRESOLVED", "ABANDONED"]
 MOODS = {
     "RESOLVED": "You accept a clear answer.",
@@ -66,6 +72,11 @@ def customer_system(c):
     return (f"You are {c['name']}, a customer of {c['brand']}, writing to support.\nQuestion: {c['query']}\n"
             f"Tone: {c['tone']}. Style: {c['style']}. {MOODS[c['outcome']]}\n"
             f"Item: {c['item']}. Order: {c['order_id']}, {c['order_date']}, {c['price']}.")
+
+
+def steer_line(greet, thank, ask):
+    word = lambda x: "yes" if x else "no"
+    return f"(greet: {word(greet)}, thank: {word(thank)}, ask: {word(ask)})"
 
 
 def queries_system(brand):
@@ -350,6 +361,11 @@ TONE_CONTEXT = {
         "formal": ["I am disappointed that this is so hard to find.", "I have searched your website in vain.",
                    "I must say that I am not satisfied so far.", "This is my second enquiry."],
     },
+    "angry": {
+        "plain": ["I have had enough of this.", "This is outrageous!", "I want an answer now!", "I am furious about your service."],
+        "casual": ["i've had it with you lot!", "this is a joke!", "absolutely fuming here", "answer me for once!"],
+        "formal": ["This is an outrage.", "I am appalled by your service.", "I demand an answer at once.", "I have never been treated like this."],
+    },
 }
 HURRY = {
     "plain": ["Quick question.", "I only have a minute.", "I am in a hurry.", "Just quickly."],
@@ -377,6 +393,11 @@ FOLLOW = {
         "plain": ["Fine.", "If you say so.", "Well, all right.", "That took a while."],
         "casual": ["fine", "whatever", "ok then", "finally"],
         "formal": ["Very well.", "I take note of that.", "So be it."],
+    },
+    "angry": {
+        "plain": ["At last!", "That was about time!", "Why not at once!"],
+        "casual": ["about time!", "finally!!", "was that so hard!"],
+        "formal": ["At long last.", "It was high time.", "You might have said so at once."],
     },
 }
 MORE = {
@@ -413,6 +434,9 @@ OBJECT_LEAD = {
     "annoyed": {"plain": ["That is not good enough.", "I do not accept that.", "This is ridiculous."],
                 "casual": ["come on", "that's rubbish", "not good enough", "are you serious"],
                 "formal": ["This is unacceptable.", "I am not satisfied with that.", "I strongly object."]},
+    "angry": {"plain": ["That is outrageous!", "Are you joking?", "I will not put up with this!", "What a disgrace!"],
+              "casual": ["you're joking!", "that's a disgrace!", "no way!!", "what a scam!"],
+              "formal": ["This is scandalous.", "I will not tolerate this.", "You will hear from me again."]},
 }
 OBJECT_TAIL = {
     "plain": ["Can you not make an exception?", "That cannot be right.", "There must be another way.", "That is not fair.",
@@ -430,7 +454,22 @@ OBJECT_MISSING = {
                "I would rather have an answer now."],
 }
 
+POLITE_LEAD = ["Please excuse the trouble.", "Thank you for your time.", "I hope you do not mind my asking.", "If I may,", "If you would be so kind:"]
+
 # --------------------------------------------------------------------------- the agent's words
+
+# what a steered turn greets, thanks and asks with
+STEER_GREET = ["Hello!", "Hi there.", "Good day.", "Hello and welcome.", "Hi!", "Welcome to {brand}.", "Good morning."]
+STEER_THANK = {
+    "any": ["Thank you for your message.", "Thanks for writing to us.", "Thank you for asking.", "Thanks for getting in touch.", "Thank you for your question.",
+            "Thank you for your interest.", "Thanks for contacting {brand}."],
+    "order": ["Thank you for the number.", "Thanks for the order number.", "Thank you for {order}.", "Thanks for the details."],
+    "object": ["Thank you for your patience.", "Thanks for being frank.", "Thank you for telling us.", "Thank you for bearing with me."],
+}
+STEER_ASK = ["When did you order it?", "When did it arrive?", "Is it still in its box?", "Have you tried that yet?", "Would that work for you?", "Does that help you?",
+             "Which item is it about?", "Do you still have the receipt?", "Did you order online?", "Is it for yourself or a gift?", "Which would you prefer?", "How did you pay?",
+             "Is that what you wanted to know?", "Do you have an account with us?", "Have you used it already?", "Is there anything else?", "What is your order number?",
+             "Where do you live?", "Shall I note that for you?"]
 
 AGENT_HELLO = ["Hello, {agent} here.", "Hi, this is {agent}.", "Hello, this is {agent} from {brand}.", "Hi, {agent} at {brand} here.",
                "Hello and welcome to {brand}.", "Hello."]
@@ -509,17 +548,21 @@ class Dialogue:
 
     def __init__(self):
         self.turns, self.ends = [], None
+        self.cores = {}  # agent turn: (what it says without courtesies, what came before: any, order or object)
 
 
 class Generator:
-    def __init__(self, topics, seed=0, mode="train", mix=None):
+    def __init__(self, topics, seed=0, mode="train", mix=None, wide=True):
         self.topics = topics
+        self.wide = wide  # what came with version 2: further tones and styles, steered turns
         self.rng = random.Random(seed)
+        self.chats = Chats(self.rng)
+        self.rewrites = Rewrites(self.rng, topics)
         self.held = held_topics(topics)
         self.mode = mode
         self.short = False  # curriculum: little context, one question
         self.long_share = 0.06
-        self.mix = mix or {"A": 0.38, "B": 0.43, "D": 0.19}
+        self.mix = mix or {"A": 0.17, "B": 0.17, "D": 0.06, "E": 0.13, "M": 0.22, "N": 0.1, "R": 0.11, "P": 0.04}
 
     # -- who and what
 
@@ -527,7 +570,7 @@ class Generator:
         rng = self.rng
         both = rng.random() < 0.5
         item = rng.choice(ITEMS) if rng.random() < 0.85 else rng.choice(MORE_ITEMS)
-        return {
+        c = {
             "brand": BRAND if both else rng.choice(BRANDS),
             "agent": "Robin" if both or rng.random() < 0.2 else rng.choice(AGENTS),
             "name": rng.choice(NAMES), "item": item,
@@ -537,6 +580,15 @@ class Generator:
             "tone": rng.choice(TONES), "style": rng.choice(STYLES),
             "outcome": rng.choices(OUTCOMES, (0.5, 0.29, 0.21))[0],
         }
+        c["base"] = c["style"]
+        if self.wide:
+            if rng.random() < 0.18:
+                c["tone"] = "angry"
+            if rng.random() < 0.42:
+                c["style"] = rng.choice(list(MORE_STYLES))
+                c["base"] = MORE_STYLES[c["style"]]
+                c["language"] = rng.choice(list(LANGUAGES))
+        return c
 
     def say(self, text, c):
         return (text.replace("{a_item}", article(c["item"])).replace("{A_item}", upper_first(article(c["item"])))
@@ -625,7 +677,7 @@ class Generator:
 
     def join_style(self, parts, c):
         rng = self.rng
-        if c["style"] == "casual":
+        if c["base"] == "casual":
             parts = [p.strip() for p in parts if p]
             seps = []
             text = parts[0]
@@ -636,11 +688,26 @@ class Generator:
                 text = text.lower().replace(keep.lower(), keep)
             if rng.random() < 0.35:
                 text = text.rstrip("?.")
-            return text
-        return " ".join(p for p in parts if p)
+        else:
+            text = " ".join(p for p in parts if p)
+        return self.manner(text, c) if c["style"] != c["base"] else text
+
+    def manner(self, text, c):
+        """The styles that came with version 2."""
+        rng = self.rng
+        if c["style"] == "colloquial":
+            return colloquial(rng, text, rng.random() < 0.3)
+        if c["style"] == "non_native":
+            return non_native(rng, text, c["language"])
+        if c["style"] == "rude" and rng.random() < 0.5:
+            return rng.choice(RUDE_LEAD) + " " + text
+        if c["style"] == "polite" and rng.random() < 0.45:
+            lead = rng.choice(POLITE_LEAD)
+            return lead + " " + (text if lead.endswith(".") else lower_first(text, (c["brand"],)))
+        return text
 
     def framed(self, frames, q, c):
-        return self.rng.choice(frames[c["style"]]).replace("{Q}", q).replace(
+        return self.rng.choice(frames[c["base"]]).replace("{Q}", q).replace(
             "{q}", lower_first(q, (c["brand"],)))
 
     def opening(self, c, fact):
@@ -652,7 +719,7 @@ class Generator:
                 q = rephrase(rng, q)
             if rng.random() < 0.15:
                 q = with_item(rng, q, c["item"], True)
-        style, tone = c["style"], c["tone"]
+        style, tone = c["base"], c["tone"]
         parts = []
         if rng.random() < 0.5:
             parts.append(rng.choice(GREET[style]))
@@ -684,7 +751,7 @@ class Generator:
         rng = self.rng
         parts = []
         if rng.random() < 0.55:
-            parts.append(rng.choice(MISSED[c["style"]] if last_missing else FOLLOW[c["tone"]][c["style"]]))
+            parts.append(rng.choice(MISSED[c["base"]] if last_missing else FOLLOW[c["tone"]][c["base"]]))
         q = self.ask(fact, c, page) if fact is not None else rng.choice(FOREIGN)
         parts.append(self.framed(MORE, q, c))
         return self.join_style(parts, c)
@@ -694,15 +761,15 @@ class Generator:
         for _ in range(20):
             parts = []
             if rng.random() < 0.5:
-                parts.append(rng.choice(OBJECT_LEAD[c["tone"]][c["style"]]))
+                parts.append(rng.choice(OBJECT_LEAD[c["tone"]][c["base"]]))
             r = rng.random()
             if missing or fact is None:
-                parts.append(rng.choice(OBJECT_MISSING[c["style"]]))
+                parts.append(rng.choice(OBJECT_MISSING[c["base"]]))
             elif r < 0.15:
                 t = c["page"].text(fact["refuse"][0])
-                parts.append(lower_first(t, (c["brand"],)) if c["style"] == "casual" else t)
+                parts.append(lower_first(t, (c["brand"],)) if c["base"] == "casual" else t)
             if not missing and (r >= 0.15 or rng.random() < 0.3):
-                parts.append(rng.choice(OBJECT_TAIL[c["style"]]))
+                parts.append(rng.choice(OBJECT_TAIL[c["base"]]))
             text = self.join_style(parts, c)
             if not any(x in used for x in (text, *parts)):
                 break
@@ -729,6 +796,7 @@ class Generator:
     def answer(self, page, key, c, first, given, used):
         rng = self.rng
         text, own = self.core(page, key, used)
+        self.last_core = text
         lead = ""
         if given == "order" and rng.random() < 0.8:
             lead = self.say(rng.choice(AGENT_GOT_ORDER), c)
@@ -751,6 +819,20 @@ class Generator:
             if words(out) <= 35:
                 return out
         return text
+
+    def steered(self, core, c, before="any"):
+        """A note on how the agent's turn is to be, and that turn."""
+        rng = self.rng
+        greet, thank, ask = (rng.random() < 0.4 for _ in range(3))
+        if "?" in core:
+            ask = True
+        parts = [rng.choice(STEER_GREET)] if greet else []
+        if thank:
+            parts.append(rng.choice(STEER_THANK[before if rng.random() < 0.6 else "any"]))
+        parts.append(core)
+        if ask and "?" not in core:
+            parts.append(rng.choice(STEER_ASK))
+        return steer_line(greet, thank, ask), self.say(" ".join(parts), c)
 
     def hold(self, page, key, c, used):
         rng = self.rng
@@ -790,8 +872,11 @@ class Generator:
 
         def agent_says(key, first, given):
             if key in present:
-                return self.answer(page, key, c, first, given, agent_used), True
+                text = self.answer(page, key, c, first, given, agent_used)
+                d.cores[len(turns)] = self.last_core, "order" if given else "any"
+                return text, True
             text = self.unused(MISSING, agent_used)
+            d.cores[len(turns)] = text, "any"
             if first and rng.random() < 0.12:
                 text = self.say(rng.choice(AGENT_HELLO), c) + " " + text
             return text, False
@@ -811,9 +896,9 @@ class Generator:
                 d.ends = "ABANDONED"
                 return d
             parts = []
-            if c["tone"] == "annoyed" and rng.random() < 0.3:
-                parts.append(rng.choice(GIVE_ANNOYED[c["style"]]))
-            parts.append(rng.choice((GIVE_ORDER if kind == "order" else GIVE_ITEM)[c["style"]]))
+            if c["tone"] in ("annoyed", "angry") and rng.random() < 0.3:
+                parts.append(rng.choice(GIVE_ANNOYED[c["base"]]))
+            parts.append(rng.choice((GIVE_ORDER if kind == "order" else GIVE_ITEM)[c["base"]]))
             turns.append(("c", self.say(self.join_style(parts, c), c)))
             given = kind
         text, found = agent_says(main, given is None, given)
@@ -824,8 +909,9 @@ class Generator:
             n = rng.choices((1, 2, 3), (0.62, 0.33, 0.05))[0]
             for _ in range(n):
                 turns.append(("c", self.objection(fact, c, used, not found)))
-                turns.append(("a", self.hold(page, main, c, agent_used) if found
-                              else self.unused(MISSING_HOLD, agent_used)))
+                text = self.hold(page, main, c, agent_used) if found else self.unused(MISSING_HOLD, agent_used)
+                d.cores[len(turns)] = text, "object"
+                turns.append(("a", text))
             d.ends = "UNRESOLVED"
             return d
         if outcome == "ABANDONED":
@@ -917,7 +1003,9 @@ class Generator:
                 c["query"] = rephrase(rng, c["query"])
             if rng.random() < 0.06:
                 c["query"] = with_item(rng, c["query"], c["item"], True)
-        return self.dialogue(c, page, present, main, follow)
+        d = self.dialogue(c, page, present, main, follow)
+        d.c = c
+        return d
 
     # -- the four tasks, each as (messages in common, open part of the next message, branches)
     #
@@ -935,6 +1023,13 @@ class Generator:
         for _ in range(n):
             d = self.scene({**self.cast(), "brand": c["brand"], "agent": c["agent"]}, page, present, absent)
             noisy = rng.random() < 0.15
+            if self.wide and d.cores and rng.random() < 0.4:
+                i = rng.choice(list(d.cores))
+                note, text = self.steered(d.cores[i][0], {**c, **d.c}, d.cores[i][1])
+                msgs = [("user" if who == "c" else "assistant", t, False) for who, t in d.turns[:i]]
+                msgs[-1] = ("user", f"{msgs[-1][1]}\n{note}", False)
+                branches.append(msgs + [("assistant", text, True)])
+                continue
             branches.append([("user", noise(rng, t) if noisy else t, False) if who == "c" else ("assistant", t, True)
                              for who, t in d.turns])
         keys = list(present)
@@ -953,6 +1048,9 @@ class Generator:
         if rng.random() < 0.15:
             ask = noise(rng, ask)
         reply = self.answer(page, key, c, rng.random() < 0.5, None, set()) if found else rng.choice(MISSING)
+        if self.wide and rng.random() < 0.35:
+            note, reply = self.steered(self.last_core if found else reply, c)
+            ask += "\n" + note
         return [("user", ask, False), ("assistant", reply, True)]
 
     def tree_b(self, n=1, status=None):
@@ -1036,7 +1134,17 @@ class Generator:
         if task == "A":
             full = self.rng.random() < self.long_share and not self.short
             return task, *self.tree_a(3, full, 8)
-        return task, *(self.tree_b(3) if task == "B" else self.tree_d(3))
+        if task in "BD":
+            return task, *(self.tree_b(3) if task == "B" else self.tree_d(3))
+        return task, *self.tree_of(task, {"E": 3, "M": 6, "N": 10, "R": 5, "P": 4}[task])
+
+    def tree_of(self, task, n):
+        """The tasks of version 2."""
+        if task in "EMN":
+            return getattr(self.chats, "tree_" + task.lower())(n)
+        if task == "R":
+            return self.rewrites.tree_r(self.cast(), ITEMS + MORE_ITEMS, lambda r, q, i, o: with_item(r, q, i, o), n)
+        return tree_p(self.rng, self.rewrites, ITEMS, MORE_ITEMS, self.cast(), n)
 
     @staticmethod
     def flat(tree):
@@ -1062,8 +1170,11 @@ class Generator:
 
     def sample(self):
         """(task, messages): one sample.  A agent, B customer, C customer and status, D questions."""
-        task = self.rng.choices("ABCD", (0.45, 0.12, 0.23, 0.20))[0]
-        return task, getattr(self, "task_" + task.lower())()
+        task = self.rng.choices("ABCD" + TASKS[3:], (0.25, 0.09, 0.12, 0.09, 0.12, 0.15, 0.03, 0.11, 0.04))[0]
+        return task, self.one(task)
+
+    def one(self, task):
+        return getattr(self, "task_" + task.lower())() if task in "ABCD" else self.flat(self.tree_of(task, 1))
 
 
 # --------------------------------------------------------------------------- shipped pages
@@ -1108,7 +1219,7 @@ def main():
     p.add_argument("--topics", type=Path, default=TOPICS)
     p.add_argument("-n", type=int, default=4)
     p.add_argument("--seed", type=int, default=0)
-    p.add_argument("--task", choices="ABCD")
+    p.add_argument("--task", choices=list("ABCD" + TASKS[3:]))
     p.add_argument("--json", action="store_true", help="one JSON object a line")
     a = ap.parse_args()
     topics = load_topics(a.topics)
@@ -1118,7 +1229,7 @@ def main():
         return
     g = Generator(topics, a.seed)
     for _ in range(a.n):
-        task, msgs = (a.task, getattr(g, "task_" + a.task.lower())()) if a.task else g.sample()
+        task, msgs = (a.task, g.one(a.task)) if a.task else g.sample()
         if a.json:
             print(json.dumps({"task": task, "messages": [{"role": r, "content": t, "loss": x} for r, t, x in msgs]},
                              ensure_ascii=False))

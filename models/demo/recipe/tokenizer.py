@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""Trains the demo model's tokenizer (byte-level BPE, 4096 entries) on the generator's own text.
+"""Trains the demo model's tokenizer (byte-level BPE) on the generator's own text.
 
-    python tokenizer.py --samples 30000
+    python tokenizer.py --samples 30000            # 4096 entries, from nothing
+    python tokenizer.py --extend 6144              # more entries for the one that is there; the old ones keep their numbers
 """
 import argparse
 import json
+from collections import Counter, defaultdict
 from pathlib import Path
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -48,13 +50,67 @@ def corpus(n, seed, topics):
             yield "x " + w
 
 
+def extend(path, size, texts):
+    """Adds merges learned on `texts` to a tokenizer, until it has `size` entries."""
+    tok = Tokenizer.from_file(str(path))
+    data = json.loads(tok.to_str())
+    vocab, merges = data["model"]["vocab"], data["model"]["merges"]
+    name = {i: w for w, i in vocab.items()}
+    count = Counter()
+    for text in texts:
+        count.update(w for w, _ in tok.pre_tokenizer.pre_tokenize_str(text))
+    decode = decoders.ByteLevel().decode
+    words = []
+    for w, n in count.items():
+        parts = [name[i] for i in tok.encode(decode([w]), add_special_tokens=False).ids]
+        if len(parts) > 1:
+            words.append((parts, n))
+    where, pairs = defaultdict(set), Counter()
+    for i, (parts, n) in enumerate(words):
+        for pair in zip(parts, parts[1:]):
+            pairs[pair] += n
+            where[pair].add(i)
+    while len(vocab) < size:
+        best, n = max(pairs.items(), key=lambda x: (x[1], x[0]))
+        if n < 2:
+            break
+        new = best[0] + best[1]
+        merges.append(list(best))
+        vocab.setdefault(new, len(vocab))
+        for i in list(where[best]):
+            parts, n = words[i]
+            for pair in zip(parts, parts[1:]):
+                pairs[pair] -= n
+                where[pair].discard(i)
+            out, k = [], 0
+            while k < len(parts):
+                if tuple(parts[k:k + 2]) == best:
+                    out.append(new)
+                    k += 2
+                else:
+                    out.append(parts[k])
+                    k += 1
+            words[i] = out, n
+            for pair in zip(out, out[1:]):
+                pairs[pair] += n
+                where[pair].add(i)
+        pairs.pop(best, None)
+    return Tokenizer.from_str(json.dumps(data))
+
+
 def main():
     ap = argparse.ArgumentParser(description=__doc__)
     ap.add_argument("--samples", type=int, default=30000)
     ap.add_argument("--seed", type=int, default=77)
     ap.add_argument("--topics", type=Path, default=TOPICS)
     ap.add_argument("--out", type=Path, default=DEMO)
+    ap.add_argument("--extend", type=int, default=0, help="entries in all; keeps those of the tokenizer in --out")
     a = ap.parse_args()
+    if a.extend:
+        tok = extend(a.out / "tokenizer.json", a.extend, corpus(a.samples, a.seed, load_topics(a.topics)))
+        tok.save(str(a.out / "tokenizer.json"))
+        print("entries:", tok.get_vocab_size())
+        return
     tok = Tokenizer(models.BPE())
     tok.pre_tokenizer = pre_tokenizers.Sequence([
         pre_tokenizers.Digits(individual_digits=True),

@@ -22,19 +22,21 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import torch
 import torch.multiprocessing as mp
 import torch.nn.functional as F
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 
-from generate import TOPICS, Generator, load_topics
+from generate import TASKS, TOPICS, Generator, load_topics
 
 DEMO = Path(__file__).resolve().parents[1]
+# what a scored token of a task counts: many where the answer is one word, few where it is mostly form
+WEIGHTS = {"E": 0.7, "N": 4.0, "P": 3.0}
 END, PAD = 1, 0
 ROLE = {"system": 2, "user": 3, "assistant": 4}
 
 CONFIG = {
-    "architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": 4096, "hidden_size": 256,
+    "architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": 6144, "hidden_size": 256,
     "intermediate_size": 704, "num_hidden_layers": 5, "num_attention_heads": 4, "num_key_value_heads": 2,
-    "head_dim": 64, "hidden_act": "silu", "max_position_embeddings": 1024, "rms_norm_eps": 1e-5,
+    "head_dim": 64, "hidden_act": "silu", "max_position_embeddings": 2048, "rms_norm_eps": 1e-5,
     "rope_theta": 10000.0, "rope_scaling": None, "attention_bias": False, "attention_dropout": 0.0, "mlp_bias": False,
     "tie_word_embeddings": True, "initializer_range": 0.02, "bos_token_id": None, "eos_token_id": END,
     "pad_token_id": PAD, "pretraining_tp": 1, "use_cache": True, "torch_dtype": "bfloat16",
@@ -67,6 +69,20 @@ def init_params(cfg, seed):
         p[b + "input_layernorm.weight"] = torch.ones(d)
         p[b + "post_attention_layernorm.weight"] = torch.ones(d)
     return p
+
+
+def warm_start(p, folder, tok):
+    """Weights of a model with fewer entries: each new entry starts as the mean of the old ones it is made of."""
+    old = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    weights = load_file(str(folder / "model.safetensors"))
+    table = weights.pop("model.embed_tokens.weight").float()
+    for k, v in weights.items():
+        p[k].copy_(v.float())
+    new = p["model.embed_tokens.weight"]
+    new[:len(table)] = table
+    for i in range(len(table), len(new)):
+        parts = old.encode(tok.decode([i]), add_special_tokens=False).ids
+        new[i] = table[parts].mean(0)
 
 
 def norm(x, w, eps=1e-5):
@@ -199,12 +215,12 @@ class Data:
             pos += range(at, at + len(part))
             seg += [b] * len(part)
             at += len(part)
-        return "ABCD".index(task), ids, scored, pos, seg
+        return TASKS.index(task), ids, scored, pos, seg
 
     def draw(self):
         while True:
             s = self.encode(self.gen.tree())
-            if len(s[1]) <= self.max_len and max(s[3]) < 1000:
+            if len(s[1]) <= self.max_len and max(s[3]) < self.cos.shape[0] - 8:
                 return s
 
     def batch(self):
@@ -341,6 +357,8 @@ def worker(rank, a, cfg, shared, barrier):
     topics = load_topics(a.topics)
     ckpt = a.work / "checkpoint.pt"
     p = init_params(cfg, a.seed)
+    if a.warm:
+        warm_start(p, a.warm, tok)
     ema = {k: v.clone() for k, v in p.items()}
     for v in p.values():
         v.requires_grad_(True)
@@ -372,6 +390,7 @@ def worker(rank, a, cfg, shared, barrier):
             {"p": {k: v.detach() for k, v in p.items()}, "ema": ema, "state": opt.state, "step": opt.step_no,
              "spent": spent, "tokens": tokens, "runs": runs}, t))
 
+    weight = torch.tensor([WEIGHTS.get(t, 1.0) for t in TASKS])
     stop = []
     signal.signal(signal.SIGTERM, lambda *_: stop.append(True))  # a polite stop keeps everything
     if rank == 0:
@@ -380,7 +399,8 @@ def worker(rank, a, cfg, shared, barrier):
     t0 = time.time() - spent
     last_log = last_save = last_export = time.time()
     log_tokens = log_steps = 0
-    seen = torch.zeros(10)
+    nt = len(TASKS)
+    seen = torch.zeros(2 + 2 * nt)
     while True:
         if rank == 0:
             spent = time.time() - t0
@@ -406,15 +426,15 @@ def worker(rank, a, cfg, shared, barrier):
                     break
             b = data.batch()
             losses, logits = forward(p, cfg, b, compiled)
-            losses.sum().backward()
+            (losses * weight[b["tasks"]]).sum().backward()
             d = losses.detach()
             stats[rank, 0] += b["real"]
             stats[rank, 1] += len(d)
-            stats[rank, 2:6].index_add_(0, b["tasks"], d)
-            stats[rank, 6:10].index_add_(0, b["tasks"], torch.ones_like(d))
+            stats[rank, 2:2 + nt].index_add_(0, b["tasks"], d)
+            stats[rank, 2 + nt:2 + 2 * nt].index_add_(0, b["tasks"], torch.ones_like(d))
             digit = data.digits[b["targets"]] & (b["tasks"] == 0)
-            stats[rank, 10] += (logits[digit].argmax(-1) == b["targets"][digit]).sum()
-            stats[rank, 11] += digit.sum()
+            stats[rank, -2] += (logits[digit].argmax(-1) == b["targets"][digit]).sum()
+            stats[rank, -1] += digit.sum()
         for k, v in p.items():
             if v.grad is None:
                 sums[rank][k].zero_()
@@ -438,10 +458,10 @@ def worker(rank, a, cfg, shared, barrier):
                 ema[k].lerp_(v, 1 - keep)
         now = time.time()
         if now - last_log > 20:
-            per = " ".join(f"{t} {x:.3f}" for t, x in zip("ABCD", (seen[:4] / seen[4:8].clamp(min=1)).tolist()) if x)
+            per = " ".join(f"{t} {x:.3f}" for t, x in zip(TASKS, (seen[:nt] / seen[nt:2 * nt].clamp(min=1)).tolist()) if x)
             say(f"{time.strftime('%H:%M:%S')} min {spent/60:.1f} step {opt.step_no} tokens {tokens/1e6:.2f}M loss {per} "
-                f"digits {100*seen[8]/max(1,seen[9]):.1f}% lr {scale:.2f} {log_tokens/(now-last_log):.0f} tok/s "
-                f"scored {100*seen[4:8].sum()/log_tokens:.0f}%")
+                f"digits {100*seen[-2]/max(1,seen[-1]):.1f}% lr {scale:.2f} {log_tokens/(now-last_log):.0f} tok/s "
+                f"scored {100*seen[nt:2 * nt].sum()/log_tokens:.0f}%")
             seen.zero_()
             log_tokens, last_log = 0, now
         if now - last_save > 120:
@@ -469,12 +489,13 @@ def main():
     ap.add_argument("--tokens", type=int, default=3072, help="tokens in one part of a step")
     ap.add_argument("--parts", type=int, default=4, help="parts in a step, handed to whichever worker is free")
     ap.add_argument("--workers", type=int, default=2, help="processes of one thread each")
-    ap.add_argument("--max-len", type=int, default=1400)
+    ap.add_argument("--max-len", type=int, default=2000)
     ap.add_argument("--seed", type=int, default=1)
     ap.add_argument("--export-every", type=float, default=15, help="minutes")
     ap.add_argument("--topics", type=Path, default=TOPICS)
     ap.add_argument("--out", type=Path, default=DEMO)
     ap.add_argument("--work", type=Path, required=True, help="folder for the checkpoint and the log")
+    ap.add_argument("--warm", type=Path, help="folder of a model to start from")
     ap.add_argument("--no-export", action="store_true")
     ap.add_argument("--no-compile", action="store_true")
     a = ap.parse_args()
@@ -485,7 +506,7 @@ def main():
     a.work.mkdir(parents=True, exist_ok=True)
     ctx = mp.get_context("spawn")
     zeros = lambda: {k: torch.zeros_like(v).share_memory_() for k, v in init_params(CONFIG, 0).items()}
-    shared = {"ctrl": torch.zeros(3).share_memory_(), "stats": torch.zeros(a.workers, 12).share_memory_(),
+    shared = {"ctrl": torch.zeros(3).share_memory_(), "stats": torch.zeros(a.workers, 4 + 2 * len(TASKS)).share_memory_(),
               "grads": [zeros() for _ in range(a.workers)], "steps": zeros(), "left": ctx.Value("i", 0)}
     barrier = ctx.Barrier(a.workers)
     helpers = [ctx.Process(target=worker, args=(r, a, CONFIG, shared, barrier), daemon=True)
