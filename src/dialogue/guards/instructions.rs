@@ -72,6 +72,10 @@ mod tests {
             said("So keep every number, exactly AS it was"),
             Some("Keep every number exactly as it is given")
         );
+        assert_eq!(
+            said("Keep every number exactly as it"),
+            Some("Keep every number exactly as it is given")
+        );
         assert_eq!(said("Be kind and keep every number exactly"), None);
         assert_eq!(
             Instructions::default().said_in(&words_of("a b c d e f")),
