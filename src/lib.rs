@@ -20,6 +20,7 @@ pub mod pipeline;
 pub mod progress;
 pub mod prompt;
 pub mod record;
+pub mod report;
 pub mod rng;
 pub mod run;
 pub mod settings;

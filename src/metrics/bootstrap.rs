@@ -1,7 +1,7 @@
 //! How far a statistic of a sample may be trusted: percentile intervals of the bootstrap (Efron and Tibshirani, An
 //! Introduction to the Bootstrap, 1993, chapter 13).
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::rng::Stream;
 
@@ -9,7 +9,7 @@ use crate::rng::Stream;
 pub const RESAMPLES: u32 = 2000;
 
 /// The ends of an interval.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
     pub low: f64,
     pub high: f64,

@@ -38,6 +38,26 @@ impl Individual {
         }
     }
 
+    /// Who they are, in one text.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let mut parts: Vec<String> = Vec::new();
+        let mut add = |label: &str, value: Option<String>| {
+            if let Some(value) = value.filter(|value| !value.is_empty()) {
+                parts.push(format!("{label}{value}"));
+            }
+        };
+        add("", self.persona.clone());
+        add("", self.nationality.clone());
+        add("", self.age.map(|age| format!("{age} years")));
+        add("", Some(self.qualities.join(", ")));
+        add("speech: ", self.speech_style.clone());
+        add("work: ", self.work.clone());
+        add("hobbies: ", Some(self.hobbies.join(", ")));
+        add("memory: ", self.memory.clone());
+        parts.join("; ")
+    }
+
     /// The first word of the name, as others call them.
     #[must_use]
     pub fn first_name(&self) -> &str {

@@ -10,6 +10,7 @@ mod link;
 mod model_role;
 mod page;
 mod rewrite;
+mod sample;
 mod signs;
 mod turn;
 
@@ -26,6 +27,7 @@ pub use link::{Link, Support, Why};
 pub use model_role::ModelRole;
 pub use page::{Page, Paragraph};
 pub use rewrite::{RefusedRewrite, Rewrite};
+pub use sample::{Sample, Speaker, Utterance};
 pub use signs::MoveSigns;
 pub use turn::{GuardHit, GuardKind, Rejected, Role, Turn};
 
