@@ -3,8 +3,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Conversation, Dialogue, EndReason, GroupChat, Kind, Link, Move, Outcome, Rejected, Role,
-    Verdict,
+    Cause, Conversation, Dialogue, EndReason, FirstLanguage, GroupChat, Kind, Link, Move, Outcome,
+    Rejected, Role, Verdict,
 };
 
 /// A conversation as it is judged, measured and shown, wherever it comes from: a record of a run, or a row of somebody's file.
@@ -99,9 +99,12 @@ impl Sample {
             fields: [
                 name("tone", Some(cell.tone.name())),
                 name("style", Some(cell.style.name())),
-                name("first_language", cell.first_language.map(|it| it.name())),
+                name(
+                    "first_language",
+                    cell.first_language.map(FirstLanguage::name),
+                ),
                 name("cooperation", Some(cell.cooperation.name())),
-                name("cause", cause.map(|it| it.name())),
+                name("cause", cause.map(Cause::name)),
                 name("product", cell.product.as_deref()),
                 name("page", Some(&cell.page)),
                 name("query_id", Some(&conversation.query_id)),
