@@ -292,6 +292,7 @@ impl From<RunError> for Failure {
                 | JournalError::Newer { .. },
             )
             | RunError::NotAManifest { .. }
+            | RunError::Review { .. }
             | RunError::NewerFormat { .. }
             | RunError::AnotherRun { .. } => Code::Data,
             RunError::Locked { .. } => Code::Later,

@@ -18,6 +18,7 @@ mod neighbours;
 mod plan;
 mod quota;
 mod replay;
+mod review;
 mod rounds;
 mod status;
 mod store;
@@ -51,6 +52,7 @@ pub use plan::{PLAN_VERSION, Plan, Slot, Task, query_of, second_query_of};
 pub use replay::{
     Attempt, AttemptEnd, NO_EXPERIENCE, NO_QUERIES, Replay, SlotHistory, SlotState, conversation_id,
 };
+pub use review::REVIEW_BYTES;
 pub use status::{RunState, Shortfall, Status};
 pub use store::{RunDir, RunError, RunWriter, set_aside};
 pub use support_plan::SupportPlace;

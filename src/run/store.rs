@@ -13,7 +13,7 @@ use super::plan::Plan;
 use super::replay::{Replay, SlotState, as_dialogue};
 use crate::fsio;
 use crate::pipeline::CallOutcome;
-use crate::record::{Dialogue, Provenance};
+use crate::record::{BadMark, Dialogue, Provenance};
 use crate::settings::Stage;
 
 /// What can go wrong with a run.
@@ -45,6 +45,9 @@ pub enum RunError {
     /// A folder of the right name holds another run.
     #[error("{} holds another run; these differ: {}", path.display(), changed.join(", "))]
     AnotherRun { path: PathBuf, changed: Vec<String> },
+    /// A line of `review.jsonl` is no mark.
+    #[error("{}: {source}", path.display())]
+    Review { path: PathBuf, source: BadMark },
     #[error(transparent)]
     Journal(#[from] JournalError),
     /// The pipeline cannot go on.
@@ -87,6 +90,9 @@ impl RunError {
             }
             Self::Journal(JournalError::Write { .. }) => {
                 "make room or fix permissions; the same command then goes on where it stopped"
+            }
+            Self::Review { .. } => {
+                "correct that line or take it out; `colloquy review` writes them"
             }
             Self::Fatal(_) => return None,
         };
