@@ -19,6 +19,7 @@ pub mod persona;
 pub mod pipeline;
 pub mod progress;
 pub mod prompt;
+pub mod quality;
 pub mod record;
 pub mod report;
 pub mod rng;

@@ -2,6 +2,8 @@
 
 mod conversation;
 mod dialogue;
+#[cfg(test)]
+pub mod examples;
 mod experience;
 mod goal;
 mod group;

@@ -13,9 +13,12 @@ mod keys;
 mod layers;
 mod models;
 mod origin;
+mod part;
+mod quality;
 mod recipe;
 mod resolve;
 mod resolve_group;
+mod resolve_quality;
 mod shares;
 mod source;
 mod spec;
@@ -31,10 +34,12 @@ pub use group::{
     ExperienceRules, GROUP_SIZES, GroupRules, GroupSize, HubGate, PersonaMode, PersonaRules,
     ShotChoice, SpeakerMethod,
 };
-pub use keys::{Key, Keys, Kind, Part, Stage, diff_keys, known_keys};
+pub use keys::{Key, Keys, Kind, diff_keys, known_keys};
 pub use layers::Overrides;
 pub use models::{ModelChoice, ModelRules, RoleModel, TemplateKwargs};
 pub use origin::Origin;
+pub use part::{Part, Stage};
+pub use quality::{HarmRule, MonitorRules, PiiRule, QualityRules, Watched};
 pub use recipe::RecipeFile;
 pub use resolve::{MOST_COUNT, ResolvedKey, Settings, check_limit, resolve};
 pub use shares::{ShareName, Shares};

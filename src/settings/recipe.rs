@@ -27,6 +27,8 @@ pub struct RecipeFile {
     pub experiences: ExperiencesFile,
     pub personas: PersonasFile,
     pub group: GroupFile,
+    pub quality: QualityFile,
+    pub monitor: MonitorFile,
     pub sampling: SamplingFile,
     pub engine: EngineFile,
 }
@@ -164,6 +166,33 @@ pub struct GroupFile {
     pub leave: Option<Vec<String>>,
     pub pause: Option<Vec<String>>,
     pub interrupt: Option<Vec<String>>,
+}
+
+/// `[quality]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct QualityFile {
+    pub min_words: Option<u64>,
+    pub max_words: Option<u64>,
+    pub language: Option<bool>,
+    pub repetition: Option<f64>,
+    pub near_duplicates: Option<f64>,
+    pub against: Option<Vec<String>>,
+    pub same_opening: Option<u64>,
+    pub unsupported: Option<f64>,
+    pub style: Option<bool>,
+    pub pii: Option<String>,
+    pub harm: Option<String>,
+    pub words: Option<Vec<String>>,
+}
+
+/// `[monitor]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MonitorFile {
+    pub window: Option<u64>,
+    pub warn: Option<BTreeMap<String, f64>>,
+    pub stop: Option<BTreeMap<String, f64>>,
 }
 
 /// `[sampling]`

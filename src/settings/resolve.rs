@@ -128,6 +128,8 @@ pub fn resolve(
         experiences: decide.experiences()?,
         personas: decide.personas()?,
         group: decide.group()?,
+        quality: decide.quality()?,
+        monitor: decide.monitor()?,
         sampling: SamplingRules {
             customer: decide.sampling("sampling.customer", &file.sampling.customer)?,
             agent: decide.sampling("sampling.agent", &file.sampling.agent)?,

@@ -222,7 +222,7 @@ impl Decide<'_> {
             .collect()
     }
 
-    fn one_of<T: Copy>(
+    pub(super) fn one_of<T: Copy>(
         &self,
         path: &str,
         given: Option<&str>,

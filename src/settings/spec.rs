@@ -5,8 +5,11 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::keys::{Keys, Stage, known_keys};
-use super::{ExperienceRules, GroupRules, ModelRules, Part, PersonaRules, Shares, TemplateKwargs};
+use super::keys::{Keys, known_keys};
+use super::{
+    ExperienceRules, GroupRules, ModelRules, MonitorRules, Part, PersonaRules, QualityRules,
+    Shares, Stage, TemplateKwargs,
+};
 use crate::record::{self, Cause, Cooperation, FirstLanguage, Outcome, Style, Tone};
 use crate::rng::Stream;
 
@@ -44,6 +47,11 @@ pub struct RunSpec {
     pub experiences: ExperienceRules,
     pub personas: PersonaRules,
     pub group: GroupRules,
+    /// What of the conversations is kept; runs from before there was a choice keep all.
+    #[serde(default = "QualityRules::none")]
+    pub quality: QualityRules,
+    #[serde(default)]
+    pub monitor: MonitorRules,
     pub sampling: SamplingRules,
     pub engine: EngineRoom,
     /// Make at most this many places of the plan now.

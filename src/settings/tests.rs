@@ -155,6 +155,8 @@ fn every_key_is_read_and_has_a_place_in_the_spec() {
             Kind::Text if key.path == "experiences.hub" => "'off'",
             Kind::Text if key.path == "personas.mode" => "'generated'",
             Kind::Text if key.path == "group.speaker" => "'random'",
+            Kind::Text if key.path == "quality.pii" => "'redact'",
+            Kind::Text if key.path == "quality.harm" => "'judge'",
             Kind::Wholes => "[2, 1]",
             Kind::Lists => "{ 1 = [2] }",
             Kind::Text => "'other'",
@@ -164,7 +166,8 @@ fn every_key_is_read_and_has_a_place_in_the_spec() {
             Kind::Switch => match key.path {
                 "plan.keep_only_planned_outcome"
                 | "conversation.check_facts"
-                | "customer.hold_style" => "false",
+                | "customer.hold_style"
+                | "quality.language" => "false",
                 _ => "true",
             },
             Kind::Size => "17000000",
@@ -176,6 +179,7 @@ fn every_key_is_read_and_has_a_place_in_the_spec() {
             Kind::Shares if key.path == "plan.cause" => "{ page_lacks_it = 3 }",
             Kind::Shares if key.path == "plan.kind" => "{ support = 3, group = 1 }",
             Kind::Shares if key.path == "experiences.participants" => "{ 6 = 3 }",
+            Kind::Shares if key.path.starts_with("monitor.") => "{ rejected = 0.5 }",
             Kind::Shares => "{ kettle = 3 }",
             Kind::Values => "{ mode = 'short' }",
         };

@@ -1,0 +1,21 @@
+//! What of the finished conversations is good enough to be kept: filters, each verdict with a reason, pure over records. The
+//! records themselves stay as they are.
+
+mod filters;
+mod harm;
+mod language;
+mod likeness;
+pub mod pii;
+mod repetition;
+
+#[cfg(test)]
+mod filter_tests;
+
+pub use filters::{Filters, Finding, FindingKind};
+pub use harm::{Harm, HarmKind};
+pub use likeness::{Likeness, Runs};
+pub use repetition::{looped, repeated};
+
+/// The version of the filters' rules. Raise it when the same conversation would get another verdict: verdicts are then made
+/// anew.
+pub const FILTERS_VERSION: u32 = 1;
