@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use super::variants::QueryProducts;
 use crate::pipeline::CallOutcome;
 use crate::pipeline::RoundResult;
-use crate::record::{Conversation, Dialogue, GroupChat, Query};
+use crate::record::{Conversation, Dialogue, GroupChat, Judgement, Query};
 
 /// The version of the journal's lines.
 pub const JOURNAL_VERSION: u32 = 1;
@@ -35,8 +35,33 @@ pub enum Entry {
     Group(Box<GroupChat>),
     /// An attempt that could not become a conversation.
     Failed(Failed),
+    /// Who judges; the second line of a judge's journal.
+    Judge(JudgeMark),
+    /// From which conversation each takes its negative controls.
+    Pairs(Vec<Pair>),
+    /// What a judge made of a conversation; the last line of a conversation counts.
+    Judged(Box<Judgement>),
     /// Everything before this line is durable.
     Synced,
+}
+
+/// A judge.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JudgeMark {
+    /// As the user named it.
+    pub model: String,
+    /// Hash of the model's files.
+    pub model_hash: String,
+    pub profile: String,
+    pub demo: bool,
+}
+
+/// A conversation that is judged, and the one that its negative controls are made with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pair {
+    pub id: String,
+    /// None where no other was judged.
+    pub with: Option<String>,
 }
 
 /// The questions of a page.
@@ -78,6 +103,9 @@ pub(super) enum EntryRef<'a> {
     Conversation(&'a Conversation),
     Group(&'a GroupChat),
     Failed(&'a Failed),
+    Judge(&'a JudgeMark),
+    Pairs(&'a [Pair]),
+    Judged(&'a Judgement),
     Synced,
 }
 

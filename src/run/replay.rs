@@ -187,7 +187,12 @@ impl Replay {
     /// The first line of a thing counts; the same line again changes nothing.
     fn take(&mut self, at: u64, entry: Entry) {
         match entry {
-            Entry::Start { .. } | Entry::Synced => {}
+            // Judges have journals of their own.
+            Entry::Start { .. }
+            | Entry::Judge(_)
+            | Entry::Pairs(_)
+            | Entry::Judged(_)
+            | Entry::Synced => {}
             Entry::Call { key, outcome } => {
                 if !self.is_settled(&key) {
                     self.calls.entry(key).or_insert(outcome);

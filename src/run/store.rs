@@ -389,7 +389,7 @@ impl RunWriter {
     }
 }
 
-fn lock(path: &Path) -> Result<RunLock, RunError> {
+pub(super) fn lock(path: &Path) -> Result<RunLock, RunError> {
     let file = path.join(LOCK_FILE);
     RunLock::take(&file).map_err(|error| match error {
         LockError::Held(process) => RunError::Locked {

@@ -153,7 +153,11 @@ impl Reader {
                 let one = self.open.remove(&id).unwrap_or_default();
                 self.sample.put(one, None, State::TurnedDown);
             }
-            Entry::Start { .. } | Entry::Synced => {}
+            Entry::Start { .. }
+            | Entry::Judge(_)
+            | Entry::Pairs(_)
+            | Entry::Judged(_)
+            | Entry::Synced => {}
         }
     }
 
