@@ -8,6 +8,7 @@ pub mod dialogue;
 pub mod engine;
 pub mod export;
 pub mod fsio;
+pub mod guards;
 pub mod hash;
 pub mod hub;
 pub mod json;

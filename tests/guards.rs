@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use colloquy::dialogue::guards::{Candidate, Instructions, Utterance, check_for};
+use colloquy::guards::{Candidate, Instructions, Utterance, check_for};
 use colloquy::record::{GuardHit, GuardKind, Role};
 
 /// A reply with what came before it, and whether its guard should turn it down.

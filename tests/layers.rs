@@ -23,6 +23,7 @@ const ROOMS: &[(&str, u8)] = &[
     ("export", 2),
     ("metrics", 2),
     ("quality", 2),
+    ("guards", 2),
     ("report", 3),
     ("model", 3),
     ("engine", 4),

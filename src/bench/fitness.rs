@@ -9,8 +9,8 @@ use tokio::task::JoinSet;
 
 use super::News;
 use super::manner::{keeps_style, keeps_tone};
-use crate::dialogue::guards::count_words;
 use crate::engine::ChatError;
+use crate::guards::count_words;
 use crate::pipeline::{
     Assignment, PipelineError, QueryContext, SupportContext, SupportSettings, answers_in_form,
     converse, generate_queries,

@@ -1,4 +1,4 @@
-use super::guards::Utterance;
+use crate::guards::Utterance;
 use crate::record::{Link, Rejected, Role, Turn};
 
 /// What was said, in order, as nobody's view. It only ever grows.

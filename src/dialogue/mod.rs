@@ -1,10 +1,9 @@
-//! Conversations between agents: a log that takes no side, each side's view of it, how a customer decides to go on or
-//! to end, and the guards that look at every reply before it is said.
+//! Conversations between agents: a log that takes no side, each side's view of it, and how a customer decides to go on or
+//! to end.
 
 mod decision;
 mod floor;
 mod goals;
-pub mod guards;
 mod log;
 mod projection;
 mod steering;

@@ -1,6 +1,6 @@
 use super::Log;
-use crate::engine::{ChatRole, OPENER, View};
-use crate::record::{Remark, Role};
+use crate::engine::{ChatRole, View};
+use crate::record::{OPENER, Remark, Role};
 
 /// The log as `side` sees it: its system message, itself as `assistant`, the other as `user`. When it speaks first, an
 /// opener stands where templates expect a user. Turns that follow each other from one side become one message, since

@@ -5,9 +5,6 @@ use super::{
     View,
 };
 
-/// What stands in for the other side when an agent speaks first: its view then begins, as templates expect, with a user.
-pub const OPENER: &str = "Start the chat.";
-
 /// A chat model, whatever computes it.
 #[derive(Clone, Debug)]
 pub enum ChatModel {

@@ -24,7 +24,7 @@ mod turns;
 pub use crate::kernels::{KvType, Profile};
 pub use crate::model::{ChatRole, Message, TokenId, View};
 pub use chat::{Ask, ChatError, ModelIdentity};
-pub use chat_model::{ChatModel, OPENER, Session};
+pub use chat_model::{ChatModel, Session};
 pub use demand::{Demand, split};
 pub use lane::{EngineOptions, EngineParts, Vocabulary};
 pub use load::{LoadOptions, Numerics, POOL_TOKENS, Started, start_engine};

@@ -3,12 +3,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{Asked, Caller, Cast, PipelineError, Seen, ViewTokens};
-use crate::dialogue::guards::{self, Instructions, Utterance};
 use crate::dialogue::{
     DecisionRule, Floor, FloorRules, Next, addresses, choose_speaker, moves_of, project_member,
     without_label,
 };
 use crate::engine::{Ask, ChatError, ChatRole, Completion, Finish, Sampling, Session, View};
+use crate::guards::{self, Instructions, Utterance};
 use crate::prompt::{LineVar, MemberVars, NextSpeakerVars, PromptError};
 use crate::record::{
     EndReason, Experience, GroupChat, GuardHit, ModelRole, MoveSigns, Rejected, Remark, Verdict,

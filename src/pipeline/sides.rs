@@ -1,11 +1,13 @@
 //! What each side of a conversation is told, and what it has seen at any of its turns.
 
 use super::{Cast, SupportSettings};
-use crate::dialogue::guards::Instructions;
 use crate::dialogue::{Log, Steering, project};
-use crate::engine::{ChatModel, OPENER, View};
+use crate::engine::{ChatModel, View};
+use crate::guards::Instructions;
 use crate::prompt::{AgentVars, CustomerVars, PassageVar, PromptError, Prompts, SteerVars};
-use crate::record::{Case, Cause, Cell, Conversation, EndReason, ModelRole, Page, Role, Style};
+use crate::record::{
+    Case, Cause, Cell, Conversation, EndReason, ModelRole, OPENER, Page, Role, Style,
+};
 use crate::rng::Stream;
 
 /// Tokens a chat template may add to a message, reserved per turn.

@@ -29,6 +29,7 @@ fn sample(turns: &[&str]) -> Sample {
         outcome: None,
         end_reason: Some(EndReason::Customer),
         verdict: Verdict::Keep,
+        rewrites: Vec::new(),
         fields: [("style".to_owned(), "formal".to_owned())].into(),
     }
 }

@@ -34,7 +34,7 @@ pub use model_role::ModelRole;
 pub use page::{Page, Paragraph};
 pub use rewrite::{RefusedRewrite, Rewrite};
 pub use sample::{Sample, Speaker, Utterance};
-pub use signs::MoveSigns;
+pub use signs::{MoveSigns, OPENER};
 pub use turn::{GuardHit, GuardKind, Rejected, Role, Turn};
 
 use serde::{Deserialize, Serialize};

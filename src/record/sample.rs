@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Cause, Conversation, Dialogue, EndReason, FirstLanguage, GroupChat, Kind, Link, Move, Outcome,
-    Rejected, Role, Verdict,
+    Rejected, Rewrite, Role, Verdict,
 };
 
 /// A conversation as it is judged, measured and shown, wherever it comes from: a record of a run, or a row of somebody's file.
@@ -18,6 +18,9 @@ pub struct Sample {
     pub outcome: Option<Outcome>,
     pub end_reason: Option<EndReason>,
     pub verdict: Verdict,
+    /// From the question to the message that the customer opens with; empty where nothing was rewritten, or that is not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rewrites: Vec<Rewrite>,
     /// What else is known of it, by column name: `tone`, `style`, `first_language`, `cooperation`, `cause`, `product`, `page`,
     /// `query_id`, `query` of support conversations; `experience`, `topic`, `situation` of group chats; whatever columns with a
     /// plain value a file has.
@@ -96,6 +99,7 @@ impl Sample {
             outcome: conversation.outcome,
             end_reason: Some(conversation.end_reason),
             verdict: conversation.verdict.clone(),
+            rewrites: conversation.rewrites.clone(),
             fields: [
                 name("tone", Some(cell.tone.name())),
                 name("style", Some(cell.style.name())),
@@ -145,6 +149,7 @@ impl Sample {
             outcome: None,
             end_reason: Some(chat.end_reason),
             verdict: chat.verdict.clone(),
+            rewrites: Vec::new(),
             fields: [
                 ("experience", &experience.id),
                 ("topic", &experience.topic),

@@ -1,5 +1,8 @@
 use serde::{Deserialize, Serialize};
 
+/// What stands in for the other side when an agent speaks first: its view then begins, as templates expect, with a user.
+pub const OPENER: &str = "Start the chat.";
+
 /// The sentences by which members of a group chat make a move: they are told them, and what they say is searched for them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MoveSigns {

@@ -9,8 +9,9 @@ pub use dials::{DialError, Dials};
 
 use dials::Defect;
 
-use super::{Ask, ChatError, ChatRole, Completion, Finish, Grammar, ModelIdentity, OPENER, View};
+use super::{Ask, ChatError, ChatRole, Completion, Finish, Grammar, ModelIdentity, View};
 use crate::hash;
+use crate::record::OPENER;
 use crate::rng::Stream;
 
 /// Raised when the lines change, so that old journals are not taken for new ones.

@@ -9,7 +9,7 @@ use super::phrases::{
 };
 use super::repetition::shortened;
 use super::utterance::{Phrases, Word, says, words_of};
-use crate::engine::OPENER;
+use crate::record::OPENER;
 use crate::record::Role;
 
 static AGENT: LazyLock<Phrases> = LazyLock::new(|| Phrases::new(AGENT_ONLY));
