@@ -7,6 +7,7 @@ mod distinct;
 pub mod near;
 mod openers;
 pub mod self_bleu;
+pub mod semantic;
 
 pub use corpus::{Corpus, words};
 pub use distinct::distinct;
