@@ -11,6 +11,7 @@ pub mod fsio;
 pub mod guards;
 pub mod hash;
 pub mod hub;
+pub mod import;
 pub mod json;
 pub mod kernels;
 pub mod knowledge;
