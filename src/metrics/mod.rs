@@ -4,11 +4,14 @@
 pub mod bootstrap;
 mod corpus;
 mod distinct;
+mod mtld;
 pub mod near;
 mod openers;
+pub mod parallel;
 pub mod self_bleu;
 pub mod semantic;
 
 pub use corpus::{Corpus, words};
 pub use distinct::distinct;
+pub use mtld::mtld;
 pub use openers::Openers;

@@ -1,6 +1,16 @@
 //! What a corpus is like: figures, how they lie against human conversations, and what to make of them. Samples in, one
 //! [`Report`] out; what shows it (terminal, JSON, HTML) knows the report only, not how its figures came about.
 
+pub mod bands;
+mod context;
+mod figure;
+mod lexical;
+mod sections;
+
+pub use context::Context;
+pub use lexical::lexical;
+pub use sections::corpus_sections;
+
 use serde::{Deserialize, Serialize};
 
 use crate::metrics::bootstrap::Interval;
