@@ -234,6 +234,7 @@ impl Workshop {
                 .as_ref()
                 .map(|groups| groups.hashes.clone())
                 .unwrap_or_default(),
+            against: hashes_of(&spec.quality.against)?,
             prompts: stages,
         };
         let manifest = Manifest::new(&spec, inputs.clone());
@@ -258,6 +259,20 @@ impl Workshop {
     pub fn seating(&self) -> Result<Seating, Failure> {
         Seating::of(self)
     }
+}
+
+/// The hashes of files.
+fn hashes_of(files: &[PathBuf]) -> Result<Vec<String>, Failure> {
+    let hash = |path: &PathBuf| {
+        hash::of_file(path).map_err(|error| {
+            Failure::new(
+                Code::Missing,
+                format!("cannot read {}: {error}", path.display()),
+            )
+            .hint("quality.against names files of conversations, as `colloquy export` writes them")
+        })
+    };
+    files.iter().map(hash).collect()
 }
 
 /// A folder is found from anywhere; what is no folder is for the hub to read.

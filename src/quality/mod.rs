@@ -7,6 +7,7 @@ mod language;
 mod likeness;
 pub mod pii;
 mod repetition;
+mod settlement;
 
 #[cfg(test)]
 mod filter_tests;
@@ -15,6 +16,7 @@ pub use filters::{Filters, Finding, FindingKind};
 pub use harm::{Harm, HarmKind};
 pub use likeness::{Likeness, Runs};
 pub use repetition::{looped, repeated};
+pub use settlement::{Settled, Settlement};
 
 /// The version of the filters' rules. Raise it when the same conversation would get another verdict: verdicts are then made
 /// anew.

@@ -47,6 +47,14 @@ impl Dialogue {
         }
     }
 
+    /// The verdict, to be changed.
+    pub fn verdict_mut(&mut self) -> &mut Verdict {
+        match self {
+            Self::Support(conversation) => &mut conversation.verdict,
+            Self::Group(chat) => &mut chat.verdict,
+        }
+    }
+
     /// Why it stopped.
     #[must_use]
     pub fn end_reason(&self) -> EndReason {

@@ -1,3 +1,4 @@
+mod judging;
 mod stages;
 
 use std::cell::RefCell;
@@ -7,21 +8,23 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use judging::{Judged, Recorded};
 use tokio::sync::{Mutex, OnceCell};
 use tokio::task::{JoinSet, LocalSet};
 
 use super::entry::{EntryRef, Failed, PageQueries};
 use super::event::{AttemptResult, Cancel, EventSink, Progress, RunEvent};
+use super::gate::Gate;
 use super::journal::Journal;
 use super::lock::RunLock;
 use super::plan::{Slot, Task, query_of, second_query_of};
-use super::replay::{NO_EXPERIENCE, NO_QUERIES, Replay, SlotState};
+use super::replay::{NO_EXPERIENCE, NO_QUERIES, Replay, SlotHistory, SlotState};
 use super::rounds::{Found, Rounds};
 use super::store::{RunDir, RunError, RunWriter};
 use super::support_plan::SupportPlace;
 use super::variants::QueryProducts;
 use crate::pipeline::{CallLog, CallLogError, CallOutcome, RoundResult};
-use crate::record::{Dialogue, Experience, FirstLanguage, Query, Verdict};
+use crate::record::{Dialogue, Experience, FirstLanguage, Query, Sample, Verdict};
 use crate::settings::{Shares, Stage};
 
 /// The memory of a run's calls, as it is handed to whoever makes the run's records.
@@ -64,6 +67,11 @@ pub trait Maker {
 
     /// A round that an earlier session made.
     fn recall_round(&self, round: &RoundResult);
+
+    /// Conversations of elsewhere that none may resemble, where the recipe names such.
+    fn against(&self) -> &[Sample] {
+        &[]
+    }
 
     /// The conversation of a place, this attempt; its verdict says whether it is kept. Call keys begin with
     /// [`conversation_id`](super::conversation_id) and a slash.
@@ -199,7 +207,7 @@ pub async fn carry_out<M: Maker + 'static>(
         Arc::clone(&journal),
         &replay,
         Arc::clone(&events),
-    ));
+    )?);
 
     let work = async {
         let mut plan = match known {
@@ -226,13 +234,15 @@ pub async fn carry_out<M: Maker + 'static>(
             plan.by_ref()
                 .take_while(|slot| slot.index < places)
                 .find_map(|slot| match state(slot.index) {
-                    SlotState::Open { attempt } => Some((slot, attempt)),
-                    _ => None,
+                    SlotState::Open { attempt } | SlotState::Waiting { attempt } => {
+                        Some((slot, attempt))
+                    }
+                    SlotState::Kept { .. } | SlotState::Exhausted => None,
                 })
         };
         let mut live: JoinSet<Result<SlotEnd, RunError>> = JoinSet::new();
         let result = loop {
-            while live.len() < concurrency.max(1) && !cancel.is_closing() {
+            while shared.may_begin(live.len(), concurrency) && !cancel.is_closing() {
                 let Some((slot, attempt)) = next() else { break };
                 let shared = Rc::clone(&shared);
                 live.spawn_local(async move { shared.finish(&slot, attempt).await });
@@ -243,6 +253,7 @@ pub async fn carry_out<M: Maker + 'static>(
             tokio::select! {
                 biased;
                 () = cancel.cancelled() => break Ok(End::wished(cancel)),
+                () = shared.one_more_waits() => {}
                 joined = live.join_next() => match joined {
                     None if cancel.is_closing() && next().is_some() => break Ok(End::Time),
                     None => break Ok(if places < planned { End::Limit } else { End::Complete }),
@@ -279,6 +290,10 @@ pub async fn carry_out<M: Maker + 'static>(
 /// What the tasks of a run share.
 struct Shared<M> {
     maker: M,
+    dir: RunDir,
+    gate: Option<Gate>,
+    /// What earlier sessions finished at places that are not settled.
+    unsettled: BTreeMap<u64, SlotHistory>,
     calls: Arc<Calls>,
     journal: Arc<Journal>,
     queries: BTreeMap<String, OnceCell<PageQueries>>,
@@ -290,6 +305,9 @@ struct Shared<M> {
     languages: Shares<FirstLanguage>,
     max_attempts: u32,
 }
+
+/// Places that wait at most for earlier ones, so that these cannot hold back a run's memory.
+const MOST_WAITING: usize = 4096;
 
 /// How a place ended.
 struct SlotEnd {
@@ -304,7 +322,7 @@ impl<M: Maker> Shared<M> {
         journal: Arc<Journal>,
         replay: &Replay,
         events: EventSink,
-    ) -> Self {
+    ) -> Result<Self, RunError> {
         let spec = &dir.manifest().spec;
         let cell = |page: String| {
             let known = replay.queries.get(&page).cloned();
@@ -323,7 +341,17 @@ impl<M: Maker> Shared<M> {
         }
         let per_round = spec.experiences.per_round as usize;
         let rounds = Rounds::new(per_round, spec.max_attempts, replay.rounds());
-        Self {
+        let gate = Gate::of(dir, replay, maker.against())?;
+        let mut unsettled = BTreeMap::new();
+        if gate.is_some() {
+            let open = |history: &SlotHistory| !history.state(spec.max_attempts).is_finished();
+            let histories = replay.slots.iter().filter(|(_, history)| open(history));
+            unsettled.extend(histories.map(|(slot, history)| (*slot, history.clone())));
+        }
+        Ok(Self {
+            gate,
+            unsettled,
+            dir: dir.clone(),
             maker,
             calls,
             journal,
@@ -334,13 +362,29 @@ impl<M: Maker> Shared<M> {
             seed: spec.seed,
             languages: spec.customer.first_language.clone(),
             max_attempts: spec.max_attempts,
+        })
+    }
+
+    /// Whether one more place may be begun beside those alive. Those that wait for others to be settled need no place in
+    /// the batch.
+    fn may_begin(&self, live: usize, concurrency: usize) -> bool {
+        let waiting = self.gate.as_ref().map_or(0, Gate::waiting);
+        live - waiting < concurrency.max(1) && waiting < MOST_WAITING
+    }
+
+    /// Until a place has begun to wait for others.
+    async fn one_more_waits(&self) {
+        match &self.gate {
+            Some(gate) => gate.moved.notified().await,
+            None => std::future::pending().await,
         }
     }
 
     /// Makes a place until it is kept or out of attempts.
     async fn finish(&self, slot: &Slot, first_attempt: u32) -> Result<SlotEnd, RunError> {
-        let nothing = |reason: &str, detail: String| {
+        let nothing = async |reason: &str, detail: String| {
             self.fail(slot, first_attempt, reason.into(), detail)?;
+            self.give_up(slot.index, Judged::default()).await?;
             Ok(SlotEnd {
                 kept: false,
                 rejected: 1,
@@ -351,7 +395,7 @@ impl<M: Maker> Shared<M> {
                 let page = &place.cell.page;
                 let queries = &self.queries(page).await?.queries;
                 if queries.is_empty() {
-                    return nothing(NO_QUERIES, format!("page {page} has no queries"));
+                    return nothing(NO_QUERIES, format!("page {page} has no queries")).await;
                 }
                 let index = place
                     .query
@@ -372,7 +416,8 @@ impl<M: Maker> Shared<M> {
                     return nothing(
                         NO_EXPERIENCE,
                         format!("no experience {} could be made", place.experience),
-                    );
+                    )
+                    .await;
                 };
                 let about = About::Experience(&experience);
                 self.try_until_kept(slot, first_attempt, about).await
@@ -387,40 +432,49 @@ impl<M: Maker> Shared<M> {
         about: About<'_>,
     ) -> Result<SlotEnd, RunError> {
         let mut rejected = 0;
+        let mut judged = Judged::default();
         for attempt in first_attempt..self.max_attempts {
-            match self.maker.converse(slot, attempt, about).await {
-                Ok(conversation) => {
-                    debug_assert_eq!(
-                        conversation.place(),
-                        (slot.index, attempt),
-                        "a conversation knows its place"
-                    );
-                    self.journal.append((&conversation).into())?;
-                    let result = match conversation.verdict() {
-                        Verdict::Keep => AttemptResult::Kept,
-                        Verdict::Reject { reason, .. } => AttemptResult::Rejected {
-                            reason: reason.clone(),
-                        },
-                    };
-                    let kept = result == AttemptResult::Kept;
-                    let turns = conversation.turns();
-                    (self.events)(&RunEvent::ConversationFinished {
-                        slot: slot.index,
-                        attempt,
-                        turns,
-                        result,
-                    });
-                    if kept {
-                        return Ok(SlotEnd { kept, rejected });
+            let conversation = match self.recorded(slot.index, attempt)? {
+                Recorded::Nothing => match self.maker.converse(slot, attempt, about).await {
+                    Ok(conversation) => {
+                        debug_assert_eq!(
+                            conversation.place(),
+                            (slot.index, attempt),
+                            "a conversation knows its place"
+                        );
+                        self.journal.append((&conversation).into())?;
+                        conversation
                     }
-                }
-                Err(MakeError::Failed { reason, detail }) => {
-                    self.fail(slot, attempt, reason, detail)?;
-                }
-                Err(MakeError::Fatal(error)) => return Err(RunError::Fatal(error)),
+                    Err(MakeError::Failed { reason, detail }) => {
+                        self.fail(slot, attempt, reason, detail)?;
+                        rejected += 1;
+                        continue;
+                    }
+                    Err(MakeError::Fatal(error)) => return Err(RunError::Fatal(error)),
+                },
+                Recorded::Conversation(conversation) => *conversation,
+                // Counted when it was made.
+                Recorded::TurnedDown => continue,
+            };
+            let result = match conversation.verdict() {
+                Verdict::Keep => self.judge(slot.index, &conversation, &mut judged).await?,
+                Verdict::Reject { reason, .. } => AttemptResult::Rejected {
+                    reason: reason.clone(),
+                },
+            };
+            let kept = result == AttemptResult::Kept;
+            (self.events)(&RunEvent::ConversationFinished {
+                slot: slot.index,
+                attempt,
+                turns: conversation.turns(),
+                result,
+            });
+            if kept {
+                return Ok(SlotEnd { kept, rejected });
             }
             rejected += 1;
         }
+        self.give_up(slot.index, judged).await?;
         Ok(SlotEnd {
             kept: false,
             rejected,

@@ -6,7 +6,9 @@ use crate::pipeline::RoundResult;
 use crate::record::{Conversation, Dialogue, GroupChat, Judgement, Query};
 
 /// The version of the journal's lines.
-pub const JOURNAL_VERSION: u32 = 1;
+///
+/// 2: places are settled under rules of quality.
+pub const JOURNAL_VERSION: u32 = 2;
 
 /// What a line of the journal holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,6 +43,8 @@ pub enum Entry {
     Pairs(Vec<Pair>),
     /// What a judge made of a conversation; the last line of a conversation counts.
     Judged(Box<Judgement>),
+    /// What is kept at a place.
+    Settled(PlaceSettled),
     /// Everything before this line is durable.
     Synced,
 }
@@ -62,6 +66,28 @@ pub struct Pair {
     pub id: String,
     /// None where no other was judged.
     pub with: Option<String>,
+}
+
+/// What is kept at a place under the run's rules of quality.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlaceSettled {
+    pub slot: u64,
+    /// The fingerprint of the rules.
+    pub rules: String,
+    /// The attempt whose conversation is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<u32>,
+    /// Attempts that became conversations and were turned down under the rules.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub turned_down: Vec<TurnedDown>,
+}
+
+/// A conversation that was turned down after it was finished.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TurnedDown {
+    pub attempt: u32,
+    pub reason: String,
+    pub detail: String,
 }
 
 /// The questions of a page.
@@ -106,6 +132,7 @@ pub(super) enum EntryRef<'a> {
     Judge(&'a JudgeMark),
     Pairs(&'a [Pair]),
     Judged(&'a Judgement),
+    Settled(&'a PlaceSettled),
     Synced,
 }
 
@@ -168,6 +195,16 @@ mod tests {
             reason: "r".into(),
             detail: "d".into(),
         };
+        let settled = PlaceSettled {
+            slot: 1,
+            rules: "r".into(),
+            kept: Some(2),
+            turned_down: vec![TurnedDown {
+                attempt: 0,
+                reason: "harm".into(),
+                detail: "d".into(),
+            }],
+        };
         for (owned, borrowed) in [
             (
                 Entry::Call {
@@ -185,6 +222,7 @@ mod tests {
                 EntryRef::Products(&products),
             ),
             (Entry::Failed(failed.clone()), EntryRef::Failed(&failed)),
+            (Entry::Settled(settled.clone()), EntryRef::Settled(&settled)),
             (Entry::Synced, EntryRef::Synced),
             (
                 Entry::Start {

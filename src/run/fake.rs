@@ -69,6 +69,7 @@ pub(super) fn manifest_with(
             pages,
             given_queries: None,
             experience_files: BTreeMap::new(),
+            against: Vec::new(),
             prompts,
         },
     )
@@ -89,6 +90,8 @@ pub(super) struct Fake {
     /// Keys that were asked again although their answer was written down.
     pub(super) again: Rc<RefCell<Vec<String>>>,
     pub(super) cancel: Cancel,
+    /// All say one of a few things.
+    pub(super) alike: bool,
     /// Stages take turns.
     pub(super) phases: bool,
     /// Stages that were begun, in order.
@@ -137,7 +140,12 @@ impl Fake {
         let tokens: Vec<u32> = (1..=1 + draw.below(0, 4))
             .map(|at| u32::try_from(draw.bits(at as u64) % 999).unwrap())
             .collect();
-        let text = format!("{key} \"says\" {tokens:?} £\n");
+        let text = if self.alike && key.starts_with("c/") {
+            let thing = ["kettle", "lamp", "toaster"][draw.below(9, 3)];
+            format!("Well then, about this {thing}: it is what it is.")
+        } else {
+            format!("{key} \"says\" {tokens:?} £\n")
+        };
         let reply = Completion {
             tokens,
             text,

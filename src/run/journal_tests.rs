@@ -195,7 +195,7 @@ fn a_page_with_queries_forgets_its_own_calls_only() {
         problem: None,
     })));
     fs::write(&path, lines.concat()).unwrap();
-    let replay = Replay::read(&path).unwrap();
+    let replay = Replay::read(&path, None).unwrap();
     assert_eq!(
         replay.calls.keys().collect::<Vec<_>>(),
         ["q/a/0/1/0", "q/a/b/0/0", "q/ab/0/0"]
@@ -227,7 +227,7 @@ fn calls_of_what_is_finished_are_forgotten() {
         .concat(),
     )
     .unwrap();
-    let replay = Replay::read(&path).unwrap();
+    let replay = Replay::read(&path, None).unwrap();
     assert_eq!(
         replay.calls.keys().collect::<Vec<_>>(),
         ["c/1/1/a/0/0", "c/10/0/a/0/0"]

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::plan::PLAN_VERSION;
 use super::store::RunError;
 use crate::engine::ModelIdentity;
+use crate::quality::FILTERS_VERSION;
 use crate::record::{Kind, ModelMark, ModelRole, Provenance, RECORD_VERSION};
 use crate::settings::{Keys, RunSpec, Stage, diff_keys};
 use crate::{fsio, hash};
@@ -39,6 +40,8 @@ pub struct Inputs {
     pub given_queries: Option<String>,
     /// Of what experiences are made from: given ones, seeds, people; by the key that names it.
     pub experience_files: BTreeMap<&'static str, String>,
+    /// The hashes of the files in `quality.against`.
+    pub against: Vec<String>,
     /// Hashes of the templates each stage renders, by template name.
     pub prompts: BTreeMap<Stage, BTreeMap<String, String>>,
 }
@@ -60,6 +63,10 @@ pub struct Manifest {
     pub pages: Vec<PageMark>,
     /// Per stage: everything its records depend on, and the fingerprint of that.
     pub stages: BTreeMap<Stage, StageMark>,
+    /// The fingerprint of what decides which conversations are kept; none where all are. Not part of what the run is: under
+    /// other rules its conversations are looked at again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quality: Option<String>,
     /// How the run was last carried out.
     pub operational: Keys,
     /// The whole of the settings, as last given.
@@ -85,6 +92,7 @@ impl Manifest {
             mut pages,
             given_queries,
             experience_files,
+            against,
             prompts,
         } = inputs;
         pages.sort();
@@ -144,6 +152,10 @@ impl Manifest {
             program: PROGRAM.into(),
             name: spec.name.clone(),
             stages,
+            quality: spec.quality.turns_down().then(|| {
+                let rules = (spec.quality_keys(), against, FILTERS_VERSION);
+                hash::of_value(&rules)
+            }),
             operational: spec.operational_keys(),
             model,
             models,

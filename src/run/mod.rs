@@ -10,6 +10,7 @@ mod causes;
 mod coordinator;
 mod entry;
 mod event;
+mod gate;
 mod group_plan;
 mod journal;
 mod judged;
@@ -29,6 +30,8 @@ mod variants;
 #[cfg(test)]
 mod fake;
 #[cfg(test)]
+mod gate_tests;
+#[cfg(test)]
 mod journal_tests;
 #[cfg(test)]
 mod phase_tests;
@@ -42,7 +45,9 @@ mod time_tests;
 mod variant_tests;
 
 pub use coordinator::{About, End, MakeError, Maker, SharedCallLog, Summary, carry_out};
-pub use entry::{Entry, Failed, JOURNAL_VERSION, JudgeMark, PageQueries, Pair};
+pub use entry::{
+    Entry, Failed, JOURNAL_VERSION, JudgeMark, PageQueries, Pair, PlaceSettled, TurnedDown,
+};
 pub use event::{AttemptResult, Cancel, EventSink, Progress, RunEvent, no_events};
 pub use group_plan::{GroupPlace, GroupPlan};
 pub use journal::{Journal, JournalError, Sink, read_entry, read_journal};

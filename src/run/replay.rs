@@ -3,7 +3,7 @@ use std::path::Path;
 
 use std::time::Duration;
 
-use super::entry::{Entry, PageQueries};
+use super::entry::{Entry, PageQueries, PlaceSettled};
 use super::journal::{JournalError, read_journal};
 use super::variants::{QueryProducts, Sources};
 use crate::pipeline::{CallOutcome, RoundResult};
@@ -25,6 +25,10 @@ pub struct Replay {
     pub(super) calls: BTreeMap<String, CallOutcome>,
     /// Length of the sound part of the file.
     pub(super) sound: u64,
+    /// The fingerprint of the rules of quality that places are settled under; where there is none, what is finished is settled.
+    rules: Option<String>,
+    /// What these rules found, by place.
+    settled: BTreeMap<u64, PlaceSettled>,
 }
 
 /// The finished attempts of a place, by number.
@@ -39,6 +43,10 @@ pub struct Attempt {
     pub end: AttemptEnd,
     /// Turns whose style was put back by rule.
     pub restyled: u32,
+    /// Of a kept one: whether the run's rules of quality keep it too.
+    pub(super) settled: bool,
+    /// What these rules found, of one that they turn down.
+    pub(super) found: Option<String>,
     /// Where its line begins in the journal.
     pub(super) at: u64,
 }
@@ -77,13 +85,15 @@ pub enum SlotState {
     Exhausted,
     /// This attempt comes next.
     Open { attempt: u32 },
+    /// This attempt is a conversation that the run's rules of quality have not looked at yet.
+    Waiting { attempt: u32 },
 }
 
 impl SlotState {
     /// Whether nothing more is to be made here.
     #[must_use]
     pub fn is_finished(self) -> bool {
-        !matches!(self, Self::Open { .. })
+        matches!(self, Self::Kept { .. } | Self::Exhausted)
     }
 }
 
@@ -97,16 +107,19 @@ impl SlotHistory {
     #[must_use]
     pub fn state(&self, max_attempts: u32) -> SlotState {
         for attempt in 0..max_attempts {
-            match self.attempts.get(&attempt).map(|attempt| &attempt.end) {
-                None => return SlotState::Open { attempt },
-                Some(AttemptEnd::Kept) => return SlotState::Kept { attempt },
+            let Some(ended) = self.attempts.get(&attempt) else {
+                return SlotState::Open { attempt };
+            };
+            match &ended.end {
+                AttemptEnd::Kept if ended.settled => return SlotState::Kept { attempt },
+                AttemptEnd::Kept => return SlotState::Waiting { attempt },
                 // Nothing that is tried again would find a question, or an experience.
-                Some(AttemptEnd::Failed { reason })
+                AttemptEnd::Failed { reason }
                     if [NO_QUERIES, NO_EXPERIENCE].contains(&reason.as_str()) =>
                 {
                     return SlotState::Exhausted;
                 }
-                Some(_) => {}
+                _ => {}
             }
         }
         SlotState::Exhausted
@@ -115,22 +128,25 @@ impl SlotHistory {
 
 impl Replay {
     /// Reads a journal. A reader that meets the next writer just as it cuts a torn tail off sees old and new bytes side by
-    /// side; so it looks again before it calls that damage.
+    /// side; so it looks again before it calls that damage. `rules` are those of quality that count, by fingerprint.
     ///
     /// # Errors
     /// When it cannot be read or is damaged before its torn tail.
-    pub fn read(path: &Path) -> Result<Self, JournalError> {
-        match Self::read_once(path) {
+    pub fn read(path: &Path, rules: Option<&str>) -> Result<Self, JournalError> {
+        match Self::read_once(path, rules) {
             Err(JournalError::Damaged { .. }) => {
                 std::thread::sleep(BEFORE_ANOTHER_LOOK);
-                Self::read_once(path)
+                Self::read_once(path, rules)
             }
             result => result,
         }
     }
 
-    fn read_once(path: &Path) -> Result<Self, JournalError> {
-        let mut replay = Self::default();
+    fn read_once(path: &Path, rules: Option<&str>) -> Result<Self, JournalError> {
+        let mut replay = Self {
+            rules: rules.map(str::to_owned),
+            ..Self::default()
+        };
         replay.sound = read_journal(path, |at, entry| replay.take(at, entry))?;
         Ok(replay)
     }
@@ -223,6 +239,8 @@ impl Replay {
                 let attempt = Attempt {
                     end,
                     restyled: u32::try_from(restyled).unwrap_or(u32::MAX),
+                    settled: self.rules.is_none(),
+                    found: None,
                     at,
                 };
                 self.finish(conversation.slot, conversation.attempt, attempt);
@@ -232,6 +250,8 @@ impl Replay {
                 let attempt = Attempt {
                     end,
                     restyled: 0,
+                    settled: self.rules.is_none(),
+                    found: None,
                     at,
                 };
                 self.finish(chat.slot, chat.attempt, attempt);
@@ -245,10 +265,44 @@ impl Replay {
                             reason: failed.reason,
                         },
                         restyled: 0,
+                        settled: true,
+                        found: None,
                         at,
                     },
                 );
             }
+            Entry::Settled(settled) => self.settle(settled),
+        }
+    }
+
+    /// Takes over what is kept at a place, where the rules are those that count.
+    fn settle(&mut self, settled: PlaceSettled) {
+        if self.rules.as_ref() == Some(&settled.rules) {
+            let slot = settled.slot;
+            self.settled.entry(slot).or_insert(settled);
+            self.mark_settled(slot);
+        }
+    }
+
+    /// Marks what is known of a place's attempts, whichever line came first.
+    fn mark_settled(&mut self, slot: u64) {
+        let (Some(settled), Some(history)) = (self.settled.get(&slot), self.slots.get_mut(&slot))
+        else {
+            return;
+        };
+        for found in &settled.turned_down {
+            if let Some(attempt) = history.attempts.get_mut(&found.attempt) {
+                attempt.end = AttemptEnd::Rejected {
+                    reason: found.reason.clone(),
+                };
+                attempt.found = Some(found.detail.clone());
+            }
+        }
+        if let Some(kept) = settled
+            .kept
+            .and_then(|kept| history.attempts.get_mut(&kept))
+        {
+            kept.settled = true;
         }
     }
 
@@ -259,6 +313,7 @@ impl Replay {
             .attempts
             .entry(attempt)
             .or_insert(end);
+        self.mark_settled(slot);
         self.forget(&format!("{}/", conversation_id(slot, attempt)), |_| true);
     }
 

@@ -91,7 +91,7 @@ impl RunDir {
                     exhausted += 1;
                     without.push((*slot, reasons.into_iter().cloned().collect()));
                 }
-                SlotState::Open { .. } => {}
+                SlotState::Open { .. } | SlotState::Waiting { .. } => {}
             }
         }
         let shortfalls = self.shortfalls(replay, without);

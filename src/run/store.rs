@@ -10,10 +10,11 @@ use super::lock::{Holder, LockError, RunLock};
 use super::manifest::{Manifest, PROGRAM, RUN_FILE, RUN_FORMAT};
 use super::neighbours::Neighbours;
 use super::plan::Plan;
-use super::replay::{Replay, SlotState, as_dialogue};
+use super::replay::{Attempt, AttemptEnd, Replay, SlotState, as_dialogue};
 use crate::fsio;
 use crate::pipeline::CallOutcome;
-use crate::record::{BadMark, Dialogue, Provenance};
+use crate::quality::Filters;
+use crate::record::{BadMark, Dialogue, Provenance, Verdict};
 use crate::settings::Stage;
 
 /// What can go wrong with a run.
@@ -168,7 +169,15 @@ impl RunDir {
     /// # Errors
     /// When it cannot be read or is damaged.
     pub fn replay(&self) -> Result<Replay, RunError> {
-        Ok(Replay::read(&self.journal_path())?)
+        let rules = self.manifest.quality.as_deref();
+        Ok(Replay::read(&self.journal_path(), rules)?)
+    }
+
+    /// The filters of the run's recipe.
+    #[must_use]
+    pub fn filters(&self) -> Filters {
+        let spec = &self.manifest.spec;
+        Filters::new(&spec.quality, &spec.language)
     }
 
     /// What made the run's conversations.
@@ -235,12 +244,17 @@ impl RunDir {
         } else {
             Some(File::open(&path).map_err(|source| RunError::io("read", &path, source))?)
         };
+        let filters = self.filters();
         Ok(kept.into_iter().filter_map(move |at| {
             let file = file.as_mut().expect("open when there is something to read");
-            read_entry(file, &path, at)
+            let mut dialogue = read_entry(file, &path, at)
                 .map_err(RunError::from)
                 .map(as_dialogue)
-                .transpose()
+                .transpose()?;
+            if let Ok(dialogue) = &mut dialogue {
+                filters.redact(dialogue);
+            }
+            Some(dialogue)
         }))
     }
 
@@ -280,9 +294,27 @@ impl RunDir {
         else {
             return Ok(None);
         };
+        let mut dialogue = self.read(found)?;
+        if let Some(dialogue) = &mut dialogue {
+            self.filters().redact(dialogue);
+        }
+        Ok(dialogue)
+    }
+
+    /// What an attempt became, as the run's rules of quality found it.
+    pub(super) fn read(&self, attempt: &Attempt) -> Result<Option<Dialogue>, RunError> {
         let path = self.journal_path();
         let mut file = File::open(&path).map_err(|source| RunError::io("read", &path, source))?;
-        Ok(as_dialogue(read_entry(&mut file, &path, found.at)?))
+        let mut dialogue = as_dialogue(read_entry(&mut file, &path, attempt.at)?);
+        if let (Some(dialogue), AttemptEnd::Rejected { reason }, Some(detail)) =
+            (&mut dialogue, &attempt.end, &attempt.found)
+        {
+            *dialogue.verdict_mut() = Verdict::Reject {
+                reason: reason.clone(),
+                detail: detail.clone(),
+            };
+        }
+        Ok(dialogue)
     }
 }
 
@@ -431,6 +463,7 @@ fn brought_up_to_date(old: Manifest, new: Manifest, path: &Path) -> Result<Manif
         Ok(Manifest {
             spec: new.spec,
             operational: new.operational,
+            quality: new.quality,
             ..old
         })
     } else {

@@ -502,6 +502,12 @@ impl RunSpec {
         self.keys(|part| part == Part::Operational)
     }
 
+    /// The keys that decide which conversations are kept.
+    #[must_use]
+    pub fn quality_keys(&self) -> Keys {
+        self.keys(|part| part == Part::Quality)
+    }
+
     fn redo_of(&self, stage: Stage) -> u32 {
         self.redo.get(&stage).copied().unwrap_or(0)
     }

@@ -157,6 +157,7 @@ impl Reader {
             | Entry::Judge(_)
             | Entry::Pairs(_)
             | Entry::Judged(_)
+            | Entry::Settled(_)
             | Entry::Synced => {}
         }
     }
