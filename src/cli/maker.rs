@@ -17,7 +17,7 @@ use crate::pipeline::{
     QuerySettings, RoundResult, Shelf, SupportContext, SupportSettings, converse, fitting_products,
     generate_queries, passage_budget,
 };
-use crate::record::{Dialogue, Experience, ModelRole, Page, Query};
+use crate::record::{Dialogue, Experience, ModelRole, Page, Query, Sample};
 use crate::run::{About, MakeError, Maker, SharedCallLog, Slot};
 use crate::settings::{Channel, FirstMessage, RoleSampling, RunSpec, Stage};
 
@@ -30,6 +30,7 @@ pub struct RunMaker {
     support: SupportContext,
     /// Where there are group chats.
     group: Option<GroupMaker>,
+    against: Vec<Sample>,
     spec: RunSpec,
     /// How models take turns, where they do.
     phases: Option<Seating>,
@@ -52,6 +53,7 @@ impl RunMaker {
         let groups = workshop.groups.as_ref();
         Self {
             group: groups.map(|inputs| GroupMaker::new(workshop, inputs, &caller)),
+            against: workshop.against.clone(),
             pages: workshop.pages.clone(),
             given,
             queries: QueryContext {
@@ -141,6 +143,10 @@ impl Maker for RunMaker {
         if let Some(group) = &self.group {
             group.recall(round);
         }
+    }
+
+    fn against(&self) -> &[Sample] {
+        &self.against
     }
 
     async fn converse(

@@ -14,16 +14,16 @@ use std::sync::Arc;
 use super::args::{EngineArgs, RecipeArgs};
 use super::failure::{Code, Failure};
 use super::maker::questions_for;
-use crate::hash;
 use crate::knowledge::{self, PageFile, Pages};
 use crate::pipeline::{Cast, Player, read_queries};
 use crate::prompt::Template;
-use crate::record::{Kind, Page, Query};
+use crate::record::{Kind, Page, Query, Sample};
 use crate::run::{Inputs, Manifest, PageMark, Plan, Sources};
 use crate::settings::{
     self, Environment, FirstMessage, Overrides, PagesDir, RecipeText, RunSpec, Settings,
     SpeakerMethod, Stage,
 };
+use crate::{hash, import};
 use groups::GroupInputs;
 use models::{Models, read_models};
 pub use models::{cache_places, cores, find_files, load_options, read_parts};
@@ -72,6 +72,8 @@ pub struct Workshop {
     pub given: Option<Vec<Query>>,
     /// Where there are group chats.
     pub groups: Option<GroupInputs>,
+    /// Conversations of elsewhere that none may resemble.
+    pub against: Vec<Sample>,
     /// Of the roles that there is work for.
     pub models: Models,
     pub cast: Cast,
@@ -115,7 +117,8 @@ impl Workshop {
             &mut spec.experiences.hub_from,
             &mut spec.personas.from,
         ];
-        for path in files.into_iter().flatten() {
+        let against = spec.quality.against.iter_mut();
+        for path in files.into_iter().flatten().chain(against) {
             if let Ok(absolute) = std::path::absolute(&path) {
                 *path = absolute;
             }
@@ -223,6 +226,7 @@ impl Workshop {
             ),
             (Stage::Conversations, hashes(&conversations)),
         ]);
+        let (against, against_hashes) = read_against(&spec.quality.against)?;
         let inputs = Inputs {
             models: models
                 .iter()
@@ -234,7 +238,7 @@ impl Workshop {
                 .as_ref()
                 .map(|groups| groups.hashes.clone())
                 .unwrap_or_default(),
-            against: hashes_of(&spec.quality.against)?,
+            against: against_hashes,
             prompts: stages,
         };
         let manifest = Manifest::new(&spec, inputs.clone());
@@ -248,6 +252,7 @@ impl Workshop {
             warnings,
             given,
             groups,
+            against,
             models,
             cast,
             manifest,
@@ -261,18 +266,24 @@ impl Workshop {
     }
 }
 
-/// The hashes of files.
-fn hashes_of(files: &[PathBuf]) -> Result<Vec<String>, Failure> {
-    let hash = |path: &PathBuf| {
-        hash::of_file(path).map_err(|error| {
-            Failure::new(
-                Code::Missing,
-                format!("cannot read {}: {error}", path.display()),
-            )
-            .hint("quality.against names files of conversations, as `colloquy export` writes them")
-        })
-    };
-    files.iter().map(hash).collect()
+/// Conversations of elsewhere that none may resemble, and the hashes of their files.
+fn read_against(files: &[PathBuf]) -> Result<(Vec<Sample>, Vec<String>), Failure> {
+    let (mut samples, mut hashes) = (Vec::new(), Vec::new());
+    for path in files {
+        let hint = "quality.against names files of conversations, as `colloquy export` writes them";
+        let failed = |code, error: &dyn std::fmt::Display| {
+            Failure::new(code, format!("quality.against: {error}")).hint(hint)
+        };
+        match import::read(path, None) {
+            Ok(read) => samples.extend(read.samples),
+            Err(error @ import::ImportError::Io { .. }) => {
+                return Err(failed(Code::Missing, &error));
+            }
+            Err(error) => return Err(failed(Code::Data, &error)),
+        }
+        hashes.push(hash::of_file(path).map_err(|error| failed(Code::Io, &error))?);
+    }
+    Ok((samples, hashes))
 }
 
 /// A folder is found from anywhere; what is no folder is for the hub to read.
