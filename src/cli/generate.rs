@@ -159,6 +159,13 @@ fn carry_on(
             );
             Ok(ExitCode::SUCCESS)
         }
+        End::Bound => {
+            eprintln!(
+                "stopped at a bound of [monitor]: {} kept so far; change what makes them so or the bound, then the same command goes on",
+                grouped(status.kept)
+            );
+            Ok(Code::Later.into())
+        }
         End::Complete | End::Limit => Ok(ExitCode::SUCCESS),
     }
 }

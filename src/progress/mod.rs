@@ -160,6 +160,18 @@ impl State {
                     self.recent.pop_front();
                 }
             }
+            RunEvent::Alarm { what, stops } => {
+                let then = if *stops {
+                    "; live conversations are finished, then it stops"
+                } else {
+                    ""
+                };
+                let line = format!("warning: {what}{then}");
+                match &self.bar {
+                    Some(bar) => bar.println(&line),
+                    None => eprintln!("{line}"),
+                }
+            }
             RunEvent::Progress(progress) => {
                 (self.finished, self.kept) = (progress.finished, progress.kept);
             }

@@ -5,6 +5,7 @@ mod filters;
 mod harm;
 mod language;
 mod likeness;
+mod monitor;
 pub mod pii;
 mod repetition;
 mod settlement;
@@ -15,6 +16,7 @@ mod filter_tests;
 pub use filters::{Filters, Finding, FindingKind};
 pub use harm::{Harm, HarmKind};
 pub use likeness::{Likeness, Runs};
+pub use monitor::{Alarm, Monitor};
 pub use repetition::{looped, repeated};
 pub use settlement::{Settled, Settlement};
 

@@ -1,7 +1,7 @@
 mod judging;
 mod stages;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::rc::Rc;
@@ -24,6 +24,7 @@ use super::store::{RunDir, RunError, RunWriter};
 use super::support_plan::SupportPlace;
 use super::variants::QueryProducts;
 use crate::pipeline::{CallLog, CallLogError, CallOutcome, RoundResult};
+use crate::quality::Monitor;
 use crate::record::{Dialogue, Experience, FirstLanguage, Query, Sample, Verdict};
 use crate::settings::{Shares, Stage};
 
@@ -135,6 +136,8 @@ pub enum End {
     Limit,
     /// The time was over before that; what was unfinished goes on next time.
     Time,
+    /// A figure was beyond a bound at which the recipe wants the run to stop.
+    Bound,
     /// Someone wished to stop; what was unfinished goes on next time.
     Interrupted,
 }
@@ -207,6 +210,7 @@ pub async fn carry_out<M: Maker + 'static>(
         Arc::clone(&journal),
         &replay,
         Arc::clone(&events),
+        cancel,
     )?);
 
     let work = async {
@@ -273,7 +277,10 @@ pub async fn carry_out<M: Maker + 'static>(
         live.shutdown().await;
         result
     };
-    let result = LocalSet::new().run_until(work).await;
+    let mut result = LocalSet::new().run_until(work).await;
+    if shared.is_halted.get() && matches!(result, Ok(End::Time)) {
+        result = Ok(End::Bound);
+    }
     let flushed = journal.flush();
     // A failure to write is the cause of whatever else went wrong.
     flushed?;
@@ -292,6 +299,10 @@ struct Shared<M> {
     maker: M,
     dir: RunDir,
     gate: Option<Gate>,
+    monitor: RefCell<Option<Monitor>>,
+    cancel: Cancel,
+    /// A bound was crossed at which the run is to stop.
+    is_halted: Cell<bool>,
     /// What earlier sessions finished at places that are not settled.
     unsettled: BTreeMap<u64, SlotHistory>,
     calls: Arc<Calls>,
@@ -322,6 +333,7 @@ impl<M: Maker> Shared<M> {
         journal: Arc<Journal>,
         replay: &Replay,
         events: EventSink,
+        cancel: &Cancel,
     ) -> Result<Self, RunError> {
         let spec = &dir.manifest().spec;
         let cell = |page: String| {
@@ -350,6 +362,9 @@ impl<M: Maker> Shared<M> {
         }
         Ok(Self {
             gate,
+            monitor: RefCell::new(Monitor::new(&spec.monitor)),
+            cancel: cancel.clone(),
+            is_halted: Cell::new(false),
             unsettled,
             dir: dir.clone(),
             maker,
@@ -377,6 +392,23 @@ impl<M: Maker> Shared<M> {
         match &self.gate {
             Some(gate) => gate.moved.notified().await,
             None => std::future::pending().await,
+        }
+    }
+
+    /// Lets the monitor see how an attempt ended.
+    fn watch(&self, kept: Option<&Dialogue>) {
+        let Some(monitor) = &mut *self.monitor.borrow_mut() else {
+            return;
+        };
+        for alarm in monitor.take(kept.map(Sample::of).as_ref()) {
+            (self.events)(&RunEvent::Alarm {
+                what: alarm.to_string(),
+                stops: alarm.stops,
+            });
+            if alarm.stops {
+                self.is_halted.set(true);
+                self.cancel.close();
+            }
         }
     }
 
@@ -447,6 +479,7 @@ impl<M: Maker> Shared<M> {
                     }
                     Err(MakeError::Failed { reason, detail }) => {
                         self.fail(slot, attempt, reason, detail)?;
+                        self.watch(None);
                         rejected += 1;
                         continue;
                     }
@@ -463,6 +496,7 @@ impl<M: Maker> Shared<M> {
                 },
             };
             let kept = result == AttemptResult::Kept;
+            self.watch(kept.then_some(&conversation));
             (self.events)(&RunEvent::ConversationFinished {
                 slot: slot.index,
                 attempt,

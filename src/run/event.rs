@@ -53,6 +53,13 @@ pub enum RunEvent {
         prompt_tokens: usize,
         reused_tokens: usize,
     },
+    /// A figure that the recipe has watched is beyond its bound.
+    Alarm {
+        /// Which, and how far, for people.
+        what: String,
+        /// The run ends for it.
+        stops: bool,
+    },
     /// How things stand, after each place that is finished.
     Progress(Progress),
 }

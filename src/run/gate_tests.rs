@@ -93,6 +93,24 @@ fn a_grown_run_is_the_run_it_would_have_been() {
     assert_eq!(result(&dir), undisturbed(&text(13)));
 }
 
+/// A bound ends the run as if its time was over; what is made is the same.
+#[test]
+fn a_bound_stops_the_run_and_changes_nothing() {
+    let text = |monitor: &str| format!("count = 60\nmax_attempts = 3\n{monitor}");
+    let watched = spec(&text("[monitor]\nwindow = 20\nstop = { rejected = 0.05 }"));
+    let runs = tempfile::tempdir().unwrap();
+    let (dir, end) = session(runs.path(), &watched, &alike(1), 4).unwrap();
+    assert_eq!(end, End::Bound);
+    let stopped = dir.status(&dir.replay().unwrap());
+    assert!(stopped.open > Some(0));
+    let plain = spec(&text(""));
+    let (dir, end) = session(runs.path(), &plain, &alike(2), 4).unwrap();
+    assert_eq!(end, End::Complete);
+    assert_eq!(result(&dir), undisturbed(&plain));
+    let warned = spec(&text("[monitor]\nwindow = 20\nwarn = { rejected = 0.05 }"));
+    assert_eq!(undisturbed(&warned), undisturbed(&plain));
+}
+
 fn cut(path: &Path, bytes: usize) {
     let whole = fs::read(path).unwrap();
     fs::write(path, &whole[..whole.len().saturating_sub(bytes)]).unwrap();
