@@ -5,6 +5,7 @@ pub mod bands;
 mod context;
 mod figure;
 mod lexical;
+pub mod page;
 mod sections;
 
 pub use context::Context;
