@@ -1,121 +1,30 @@
 mod judging;
+mod places;
 mod stages;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use judging::{Judged, Recorded};
 use tokio::sync::{Mutex, OnceCell};
 use tokio::task::{JoinSet, LocalSet};
 
-use super::entry::{EntryRef, Failed, PageQueries};
-use super::event::{AttemptResult, Cancel, EventSink, Progress, RunEvent};
+use super::entry::{EntryRef, PageQueries};
+use super::event::{Cancel, EventSink, Progress, RunEvent};
 use super::gate::Gate;
 use super::journal::Journal;
 use super::lock::RunLock;
-use super::plan::{Slot, Task, query_of, second_query_of};
-use super::replay::{NO_EXPERIENCE, NO_QUERIES, Replay, SlotHistory, SlotState};
-use super::rounds::{Found, Rounds};
+use super::maker::{Maker, SharedCallLog};
+use super::replay::{Replay, SlotHistory, SlotState};
+use super::rounds::Rounds;
 use super::store::{RunDir, RunError, RunWriter};
-use super::support_plan::SupportPlace;
 use super::variants::QueryProducts;
-use crate::pipeline::{CallLog, CallLogError, CallOutcome, RoundResult};
+use crate::pipeline::{CallLog, CallLogError, CallOutcome};
 use crate::quality::Monitor;
-use crate::record::{Dialogue, Experience, FirstLanguage, Query, Sample, Verdict};
-use crate::settings::{Shares, Stage};
-
-/// The memory of a run's calls, as it is handed to whoever makes the run's records.
-pub type SharedCallLog = Arc<dyn CallLog + Send + Sync>;
-
-/// Makes what a run is made of. What it gives may depend on its arguments only, never on when or beside what it is asked.
-/// Every model call goes through the [`SharedCallLog`] it was made with.
-pub trait Maker {
-    /// Whether a stage must be finished before the next begins: its models do not fit in memory beside the others.
-    fn in_phases(&self) -> bool {
-        false
-    }
-
-    /// Gets ready to make a stage's records, and no others until another stage is begun. Asked for in phases only, and only
-    /// when there is something to make.
-    ///
-    /// # Errors
-    /// When nothing can be made.
-    fn begin(&self, stage: Stage) -> Result<(), MakeError> {
-        let _ = stage;
-        Ok(())
-    }
-
-    /// The questions of a page. Call keys are `q/<page>/<part>/<try>`.
-    fn queries(&self, page: &str) -> impl Future<Output = Result<Vec<Query>, MakeError>>;
-
-    /// The products of the recipe that fit a question, where all variants are wanted. Call keys are `p/<question>/<try>`.
-    fn products(&self, query: &Query) -> impl Future<Output = Result<Vec<String>, MakeError>>;
-
-    /// The given experience of a place among the group chats; `None` where they are made in rounds.
-    fn given_experience(&self, place: u64) -> Option<Arc<Experience>>;
-
-    /// A round of experiences for these places. Rounds come in order, each after the one before it is over, whether made here
-    /// or [`recalled`](Self::recall_round). Call keys are `e/<round>/<call>/<try>`.
-    fn experiences(
-        &self,
-        round: u64,
-        places: &[u64],
-    ) -> impl Future<Output = Result<RoundResult, MakeError>>;
-
-    /// A round that an earlier session made.
-    fn recall_round(&self, round: &RoundResult);
-
-    /// Conversations of elsewhere that none may resemble, where the recipe names such.
-    fn against(&self) -> &[Sample] {
-        &[]
-    }
-
-    /// The conversation of a place, this attempt; its verdict says whether it is kept. Call keys begin with
-    /// [`conversation_id`](super::conversation_id) and a slash.
-    fn converse(
-        &self,
-        slot: &Slot,
-        attempt: u32,
-        about: About<'_>,
-    ) -> impl Future<Output = Result<Dialogue, MakeError>>;
-}
-
-/// What a conversation starts from.
-#[derive(Clone, Copy, Debug)]
-pub enum About<'a> {
-    /// The question, and one more of the same page where the plan has it.
-    Query(&'a SupportPlace, &'a Query, Option<&'a Query>),
-    Experience(&'a Arc<Experience>),
-}
-
-/// Why something was not made.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum MakeError {
-    /// This attempt fails, the next may not: the context overflowed, the grammar met a dead end. Counted under `reason`,
-    /// which is a word for statistics.
-    #[error("{reason}: {detail}")]
-    Failed { reason: String, detail: String },
-    /// Nothing more can be made: the engine has stopped, a call could not be recorded.
-    #[error("{0}")]
-    Fatal(Arc<dyn std::error::Error + Send + Sync>),
-}
-
-impl MakeError {
-    /// Nothing more can be made, because of this.
-    pub fn fatal(error: impl std::error::Error + Send + Sync + 'static) -> Self {
-        Self::Fatal(Arc::new(error))
-    }
-}
-
-impl From<CallLogError> for MakeError {
-    fn from(error: CallLogError) -> Self {
-        Self::fatal(error)
-    }
-}
+use crate::record::{Dialogue, FirstLanguage, Sample};
+use crate::settings::Shares;
 
 /// How a session of a run ended.
 #[derive(Debug)]
@@ -410,206 +319,6 @@ impl<M: Maker> Shared<M> {
                 self.cancel.close();
             }
         }
-    }
-
-    /// Makes a place until it is kept or out of attempts.
-    async fn finish(&self, slot: &Slot, first_attempt: u32) -> Result<SlotEnd, RunError> {
-        let nothing = async |reason: &str, detail: String| {
-            self.fail(slot, first_attempt, reason.into(), detail)?;
-            self.give_up(slot.index, Judged::default()).await?;
-            Ok(SlotEnd {
-                kept: false,
-                rejected: 1,
-            })
-        };
-        match &slot.task {
-            Task::Support(place) => {
-                let page = &place.cell.page;
-                let queries = &self.queries(page).await?.queries;
-                if queries.is_empty() {
-                    return nothing(NO_QUERIES, format!("page {page} has no queries")).await;
-                }
-                let index = place
-                    .query
-                    .unwrap_or_else(|| query_of(self.seed, page, place.page_use, queries.len()));
-                let second = place
-                    .second_question
-                    .then(|| second_query_of(self.seed, page, place.page_use, queries.len()))
-                    .flatten()
-                    .filter(|second| *second != index);
-                let second = second.map(|second| &queries[second]);
-                let query = &queries[index];
-                let place = place.asking(query, &self.languages, self.seed);
-                let about = About::Query(&place, query, second);
-                self.try_until_kept(slot, first_attempt, about).await
-            }
-            Task::Group(place) => {
-                let Some(experience) = self.experience(place.experience).await? else {
-                    return nothing(
-                        NO_EXPERIENCE,
-                        format!("no experience {} could be made", place.experience),
-                    )
-                    .await;
-                };
-                let about = About::Experience(&experience);
-                self.try_until_kept(slot, first_attempt, about).await
-            }
-        }
-    }
-
-    async fn try_until_kept(
-        &self,
-        slot: &Slot,
-        first_attempt: u32,
-        about: About<'_>,
-    ) -> Result<SlotEnd, RunError> {
-        let mut rejected = 0;
-        let mut judged = Judged::default();
-        for attempt in first_attempt..self.max_attempts {
-            let conversation = match self.recorded(slot.index, attempt)? {
-                Recorded::Nothing => match self.maker.converse(slot, attempt, about).await {
-                    Ok(conversation) => {
-                        debug_assert_eq!(
-                            conversation.place(),
-                            (slot.index, attempt),
-                            "a conversation knows its place"
-                        );
-                        self.journal.append((&conversation).into())?;
-                        conversation
-                    }
-                    Err(MakeError::Failed { reason, detail }) => {
-                        self.fail(slot, attempt, reason, detail)?;
-                        self.watch(None);
-                        rejected += 1;
-                        continue;
-                    }
-                    Err(MakeError::Fatal(error)) => return Err(RunError::Fatal(error)),
-                },
-                Recorded::Conversation(conversation) => *conversation,
-                // Counted when it was made.
-                Recorded::TurnedDown => continue,
-            };
-            let result = match conversation.verdict() {
-                Verdict::Keep => self.judge(slot.index, &conversation, &mut judged).await?,
-                Verdict::Reject { reason, .. } => AttemptResult::Rejected {
-                    reason: reason.clone(),
-                },
-            };
-            let kept = result == AttemptResult::Kept;
-            self.watch(kept.then_some(&conversation));
-            (self.events)(&RunEvent::ConversationFinished {
-                slot: slot.index,
-                attempt,
-                turns: conversation.turns(),
-                result,
-            });
-            if kept {
-                return Ok(SlotEnd { kept, rejected });
-            }
-            rejected += 1;
-        }
-        self.give_up(slot.index, judged).await?;
-        Ok(SlotEnd {
-            kept: false,
-            rejected,
-        })
-    }
-
-    fn fail(
-        &self,
-        slot: &Slot,
-        attempt: u32,
-        reason: String,
-        detail: String,
-    ) -> Result<(), RunError> {
-        let failed = Failed {
-            slot: slot.index,
-            attempt,
-            reason,
-            detail,
-        };
-        self.journal.append(EntryRef::Failed(&failed))?;
-        let result = AttemptResult::Failed {
-            reason: failed.reason,
-        };
-        (self.events)(&RunEvent::ConversationFinished {
-            slot: slot.index,
-            attempt,
-            turns: 0,
-            result,
-        });
-        Ok(())
-    }
-
-    /// The experience of a place among the group chats. Rounds are made one after the other by whoever needs them first.
-    async fn experience(&self, place: u64) -> Result<Option<Arc<Experience>>, RunError> {
-        if let Some(given) = self.maker.given_experience(place) {
-            return Ok(Some(given));
-        }
-        let mut rounds = self.rounds.lock().await;
-        loop {
-            match rounds.of(place) {
-                Found::Here(experience) => return Ok(Some(experience)),
-                Found::GivenUp => return Ok(None),
-                Found::NotYet => {}
-            }
-            let made = self
-                .maker
-                .experiences(rounds.next(), &rounds.places())
-                .await
-                .map_err(|error| match error {
-                    MakeError::Fatal(error) => RunError::Fatal(error),
-                    error @ MakeError::Failed { .. } => RunError::Fatal(Arc::new(error)),
-                })?;
-            self.journal.append(EntryRef::Round(&made))?;
-            (self.events)(&RunEvent::Round {
-                round: made.round,
-                admitted: made.admitted().count(),
-                refused: made.refused().count(),
-            });
-            rounds.take(&made);
-        }
-    }
-
-    /// The queries of a page, made by the first place that needs them.
-    async fn queries(&self, page: &str) -> Result<&PageQueries, RunError> {
-        let make = || async {
-            let queries = match self.maker.queries(page).await {
-                Ok(queries) if queries.is_empty() => PageQueries {
-                    page: page.into(),
-                    queries,
-                    problem: Some("none were found".into()),
-                },
-                Ok(queries) => PageQueries {
-                    page: page.into(),
-                    queries,
-                    problem: None,
-                },
-                Err(error @ MakeError::Failed { .. }) => PageQueries {
-                    page: page.into(),
-                    queries: Vec::new(),
-                    problem: Some(error.to_string()),
-                },
-                Err(MakeError::Fatal(error)) => return Err(RunError::Fatal(error)),
-            };
-            self.journal.append(EntryRef::Queries(&queries))?;
-            let PageQueries {
-                page,
-                queries: list,
-                problem,
-            } = &queries;
-            (self.events)(&RunEvent::PageQueries {
-                page: page.clone(),
-                queries: list.len(),
-                problem: problem.clone(),
-            });
-            Ok(queries)
-        };
-        self.queries
-            .get(page)
-            .expect("the plan names pages of the run only")
-            .get_or_try_init(make)
-            .await
     }
 }
 

@@ -15,6 +15,7 @@ mod group_plan;
 mod journal;
 mod judged;
 mod lock;
+mod maker;
 mod manifest;
 mod neighbours;
 mod plan;
@@ -44,7 +45,7 @@ mod time_tests;
 #[cfg(test)]
 mod variant_tests;
 
-pub use coordinator::{About, End, MakeError, Maker, SharedCallLog, Summary, carry_out};
+pub use coordinator::{End, Summary, carry_out};
 pub use entry::{
     Entry, Failed, JOURNAL_VERSION, JudgeMark, PageQueries, Pair, PlaceSettled, TurnedDown,
 };
@@ -53,6 +54,7 @@ pub use group_plan::{GroupPlace, GroupPlan};
 pub use journal::{Journal, JournalError, Sink, read_entry, read_journal};
 pub use judged::JudgeWriter;
 pub use lock::{Holder, RunLock};
+pub use maker::{About, MakeError, Maker, SharedCallLog};
 pub use manifest::{Inputs, Manifest, PROGRAM, PageMark, RULES_VERSION, RUN_FORMAT, StageMark};
 pub use neighbours::nearest_run;
 pub use plan::{PLAN_VERSION, Plan, Slot, Task, query_of, second_query_of};

@@ -2,9 +2,10 @@
 
 use super::super::entry::{EntryRef, PlaceSettled, TurnedDown};
 use super::super::event::AttemptResult;
+use super::super::maker::Maker;
 use super::super::replay::AttemptEnd;
 use super::super::store::RunError;
-use super::{Maker, Shared};
+use super::Shared;
 use crate::quality::{Finding, Settled};
 use crate::record::{Dialogue, Sample};
 

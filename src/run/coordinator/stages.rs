@@ -10,10 +10,11 @@ use tokio::task::JoinSet;
 
 use super::super::entry::EntryRef;
 use super::super::event::RunEvent;
+use super::super::maker::{MakeError, Maker};
 use super::super::plan::{Slot, Task};
 use super::super::store::RunError;
 use super::super::variants::{QueryProducts, Sources};
-use super::{Cancel, MakeError, Maker, Shared};
+use super::{Cancel, Shared};
 use crate::record::Query;
 use crate::settings::Stage;
 

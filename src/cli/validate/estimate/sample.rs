@@ -5,7 +5,7 @@ use crate::cli::failure::Failure;
 use crate::export;
 use crate::pipeline::CallOutcome;
 use crate::record::{Dialogue, Kind, Verdict};
-use crate::run::{Entry, RunDir, RunError, conversation_id, read_journal};
+use crate::run::{Entry, PlaceSettled, RunDir, RunError, conversation_id, read_journal};
 
 /// Rows that are written to see how long they are.
 const ROWS: usize = 100;
@@ -62,6 +62,8 @@ struct Reader {
     /// Tokens of pages and rounds that are not complete.
     waiting: BTreeMap<String, u64>,
     kept: Vec<Dialogue>,
+    /// Where among the attempts of its kind a conversation is that is kept by itself.
+    places: BTreeMap<String, (Kind, usize)>,
 }
 
 impl Sample {
@@ -153,11 +155,11 @@ impl Reader {
                 let one = self.open.remove(&id).unwrap_or_default();
                 self.sample.put(one, None, State::TurnedDown);
             }
+            Entry::Settled(settled) => self.settled(&settled),
             Entry::Start { .. }
             | Entry::Judge(_)
             | Entry::Pairs(_)
             | Entry::Judged(_)
-            | Entry::Settled(_)
             | Entry::Synced => {}
         }
     }
@@ -185,6 +187,21 @@ impl Reader {
         }
     }
 
+    /// What the rules of quality turn down is not kept.
+    fn settled(&mut self, settled: &PlaceSettled) {
+        for found in &settled.turned_down {
+            let id = conversation_id(settled.slot, found.attempt);
+            let Some((kind, nth)) = self.places.remove(&id) else {
+                continue;
+            };
+            let attempts = self.sample.attempts.get_mut(&kind);
+            if let Some(attempt) = attempts.and_then(|attempts| attempts.get_mut(nth)) {
+                attempt.state = State::TurnedDown;
+            }
+            self.kept.retain(|dialogue| dialogue.id() != id);
+        }
+    }
+
     fn ended(&mut self, dialogue: Dialogue) {
         let state = if *dialogue.verdict() == Verdict::Keep {
             State::Kept
@@ -192,7 +209,12 @@ impl Reader {
             State::TurnedDown
         };
         let one = self.open.remove(dialogue.id()).unwrap_or_default();
-        self.sample.put(one, Some(dialogue.kind()), state);
+        let kind = dialogue.kind();
+        if state == State::Kept {
+            let before = self.sample.attempts.get(&kind).map_or(0, Vec::len);
+            self.places.insert(dialogue.id().to_owned(), (kind, before));
+        }
+        self.sample.put(one, Some(kind), state);
         if state == State::Kept && self.kept.len() < ROWS {
             self.kept.push(dialogue);
         }
@@ -268,5 +290,27 @@ mod tests {
             .map(|(id, one)| (id.as_str(), one.tokens, one.group))
             .collect();
         assert_eq!(live, [("c/0/1", 4, false), ("c/1/0", 8, true)]);
+    }
+
+    #[test]
+    fn what_rules_of_quality_turn_down_is_not_kept() {
+        let mut reader = Reader::default();
+        let mut conversation = crate::record::examples::conversation();
+        conversation.id = conversation_id(3, 1);
+        reader.take(Entry::Conversation(Box::new(conversation)));
+        let kept = |reader: &Reader| reader.sample.attempts[&Kind::Support][0].state;
+        assert_eq!(kept(&reader), State::Kept);
+        reader.take(Entry::Settled(PlaceSettled {
+            slot: 3,
+            rules: "r".into(),
+            kept: None,
+            turned_down: vec![crate::run::TurnedDown {
+                attempt: 1,
+                reason: "harm".into(),
+                detail: String::new(),
+            }],
+        }));
+        assert_eq!(kept(&reader), State::TurnedDown);
+        assert!(reader.kept.is_empty());
     }
 }
