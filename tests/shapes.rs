@@ -162,6 +162,77 @@ fn a_mixed_run_leaves_in_every_shape() {
 }
 
 #[test]
+fn conditions_choose_what_leaves() {
+    let place = Place::new();
+    let run = made(&place, "mixed", "12");
+    let export = |more: &[&str]| {
+        let arguments = [&["export", &run, "--out", "-"], more].concat();
+        place.ok(&arguments).json_lines()
+    };
+    let all = export(&[]);
+    let annoyed = export(&["--where", "tone=Annoyed|angry, turns>=2"]);
+    let is_meant = |row: &&Value| {
+        [Some("annoyed"), Some("angry")].contains(&row["tone"].as_str())
+            && row["messages"].as_array().unwrap().len() >= 2
+    };
+    assert!(!annoyed.is_empty() && annoyed.len() < all.len());
+    assert_eq!(
+        annoyed,
+        all.iter().filter(is_meant).cloned().collect::<Vec<_>>()
+    );
+    assert_eq!(export(&["--where", "verdict=keep"]), all);
+    let with_rejected = export(&["--where", "verdict=any"]);
+    assert!(with_rejected.len() > all.len(), "{}", with_rejected.len());
+    let rejected = export(&["--where", "verdict=reject"]);
+    assert_eq!(rejected.len() + all.len(), with_rejected.len());
+
+    let id = all[0]["id"].as_str().unwrap();
+    let marks = format!("{{\"id\":\"{id}\",\"mark\":\"drop\"}}\n");
+    place.write(&format!("{run}/review.jsonl"), &marks);
+    assert_eq!(export(&["--where", "review=drop"]), all[..1]);
+    assert_eq!(export(&["--where", "review!=drop"]), all[1..]);
+
+    for (conditions, code, message) in [
+        ("tnoe=annoyed", 2, "there is: tone, "),
+        ("tone=anoyed", 2, "it is one of: annoyed, "),
+        ("page=trade_in", 65, "page is: trade-in, "),
+        ("turns>500", 65, "no conversation of"),
+    ] {
+        let out = ["export", &run, "--out", "x.jsonl", "--where", conditions];
+        let error = place.fails(&out, code);
+        assert!(error.contains(message), "{conditions}: {error}");
+        assert!(!place.path("x.jsonl").exists());
+    }
+}
+
+#[test]
+fn sharegpt_takes_turns() {
+    let place = Place::new();
+    let run = made(&place, "mixed", "9");
+    let export = |format: &str| {
+        let arguments = ["export", &run, "--out", "-", "--format", format];
+        place.ok(&arguments).json_lines()
+    };
+    let rows = export("sharegpt");
+    assert!(!rows.is_empty());
+    let messages = export("messages");
+    for row in &rows {
+        let said = row["conversations"].as_array().unwrap();
+        assert_eq!(said.len() % 2, 0);
+        for (place, turn) in said.iter().enumerate() {
+            assert_eq!(turn["from"], ["human", "gpt"][place % 2]);
+        }
+        let whole = messages.iter().find(|whole| whole["id"] == row["id"]);
+        let whole = whole.unwrap();
+        assert_eq!(
+            (&row["tone"], &row["topic"]),
+            (&whole["tone"], &whole["topic"])
+        );
+        assert!(row.get("messages").is_none());
+    }
+}
+
+#[test]
 fn each_sentence_of_an_agent_names_what_backs_it() {
     let place = Place::new();
     let run = made(&place, "support", "12");

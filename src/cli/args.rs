@@ -246,14 +246,18 @@ pub struct ShowArgs {
 pub struct ExportArgs {
     /// The run's folder, as runs/support-1a2b3c4d
     pub run: PathBuf,
-    /// Shape of the rows: messages, asynth (support conversations as asynth wrote them), convogen (group chats as ConvoGen wrote
+    /// Shape of the rows: messages, sharegpt (conversations of from and value that take turns), asynth (support conversations as asynth wrote them), convogen (group chats as ConvoGen wrote
     /// them) or experiences (what group chats talk about, as experiences.from and experiences.seeds read it)
     #[arg(long, value_name = "FORMAT", default_value = "messages", value_parser = PossibleValuesParser::new(Format::ALL.iter().map(|format| format.name())))]
     pub format: String,
     /// The file to write; - for standard output
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
-    /// messages: who of a group chat is the assistant: each (a row for everyone who says something) or a name [default: whoever
+    /// Which conversations: conditions that all hold, as outcome=RESOLVED, tone=annoyed|angry, page!=returns, turns>=4,
+    /// verdict=any (kept ones where nothing is said of verdicts), review=keep, first_language=none
+    #[arg(long, value_name = "CONDITION,...")]
+    pub r#where: Option<String>,
+    /// messages, sharegpt: who of a group chat is the assistant: each (a row for everyone who says something) or a name [default: whoever
     /// says most without having begun]
     #[arg(long, value_name = "each|NAME")]
     pub perspective: Option<String>,

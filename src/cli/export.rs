@@ -1,5 +1,6 @@
 //! `colloquy export`
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -12,11 +13,11 @@ use super::failure::{Code, Failure};
 use super::show;
 use super::talk::grouped;
 use crate::export::{
-    self, AsynthRules, EmptyPlace, ExportError, Format, Item, MessageRules, Perspective, Roles,
-    Shape, StopWord,
+    self, AsynthRules, ConditionError, EmptyPlace, ExportError, Facts, Format, Item, MessageRules,
+    MoreColumns, Perspective, Roles, Shape, Sieve, StopWord, Where,
 };
 use crate::pipeline::RoundResult;
-use crate::record::{Dialogue, Experience, Kind};
+use crate::record::{Choice, Dialogue, Experience, Kind, Marks, Sample};
 use crate::run::{Replay, RunDir, RunError, RunState, Task};
 
 pub fn run(args: &ExportArgs) -> Result<ExitCode, Failure> {
@@ -24,7 +25,7 @@ pub fn run(args: &ExportArgs) -> Result<ExitCode, Failure> {
     let dir = RunDir::open(&args.run)?;
     check_kinds(&dir, args)?;
     let replay = dir.replay()?;
-    if let Shape::Messages(rules) = &mut shape {
+    if let Shape::Messages(rules) | Shape::ShareGpt(rules) = &mut shape {
         if let Perspective::Of(name) = &rules.perspective {
             check_name(&dir, &replay, name)?;
         }
@@ -35,7 +36,11 @@ pub fn run(args: &ExportArgs) -> Result<ExitCode, Failure> {
         replay: &replay,
         shape: &shape,
         with_empty: args.with_rejected,
+        sieve: RefCell::new(Sieve::new(conditions(args, &dir, &replay)?)),
+        marks: dir.marks()?,
+        chosen: args.r#where.is_some(),
     };
+    source.check_some()?;
     let to_stdout = args.out == Path::new("-");
     let rows = if to_stdout {
         match source.stream(&args.out, io::stdout().lock()) {
@@ -61,45 +66,58 @@ pub fn run(args: &ExportArgs) -> Result<ExitCode, Failure> {
 
 /// The format that is asked for, with what is asked of it.
 fn shape(args: &ExportArgs) -> Result<Shape, Failure> {
+    use Format::{Asynth, Convogen, Messages, ShareGpt};
     let format = Format::ALL
         .iter()
         .copied()
         .find(|format| format.name() == args.format)
         .unwrap_or_default();
-    let given = [
+    let conversations = &[Messages, ShareGpt, Asynth, Convogen];
+    let given: [(&str, bool, &[Format]); 7] = [
         (
             "--perspective",
             args.perspective.is_some(),
-            Format::Messages,
+            &[Messages, ShareGpt],
         ),
-        ("--links", args.links, Format::Messages),
-        ("--stop-word", args.stop_word.is_some(), Format::Asynth),
-        ("--roles", args.roles.is_some(), Format::Asynth),
-        ("--with-rejected", args.with_rejected, Format::Asynth),
-        ("--opening", args.opening, Format::Convogen),
+        ("--links", args.links, &[Messages]),
+        ("--stop-word", args.stop_word.is_some(), &[Asynth]),
+        ("--roles", args.roles.is_some(), &[Asynth]),
+        ("--with-rejected", args.with_rejected, &[Asynth]),
+        ("--opening", args.opening, &[Convogen]),
+        ("--where", args.r#where.is_some(), conversations),
     ];
     for (flag, given, of) in given {
-        if given && of != format {
+        if given && !of.contains(&format) {
+            let of: Vec<&str> = of.iter().map(|format| format.name()).collect();
             return Err(Failure::new(
                 Code::Usage,
                 format!(
                     "{flag} says nothing about --format {}; it belongs to --format {}",
                     format.name(),
-                    of.name()
+                    of.join(", ")
                 ),
             )
             .hint(format!("leave out {flag}")));
         }
     }
+    if args.with_rejected && args.r#where.is_some() {
+        return Err(Failure::new(
+            Code::Usage,
+            "--with-rejected is about places that stayed empty, --where about conversations",
+        )
+        .hint("conversations that were turned down: --where verdict=any"));
+    }
+    let rules = || MessageRules {
+        perspective: match args.perspective.as_deref() {
+            None => Perspective::Busiest,
+            Some("each") => Perspective::Each,
+            Some(name) => Perspective::Of(name.to_owned()),
+        },
+        links: None,
+    };
     Ok(match format {
-        Format::Messages => Shape::Messages(MessageRules {
-            perspective: match args.perspective.as_deref() {
-                None => Perspective::Busiest,
-                Some("each") => Perspective::Each,
-                Some(name) => Perspective::Of(name.to_owned()),
-            },
-            links: None,
-        }),
+        Format::Messages => Shape::Messages(rules()),
+        Format::ShareGpt => Shape::ShareGpt(rules()),
         Format::Asynth => Shape::Asynth(AsynthRules {
             stop_word: match args.stop_word.as_deref() {
                 Some("append") => StopWord::Append,
@@ -160,6 +178,27 @@ fn plural(kind: Kind) -> &'static str {
     }
 }
 
+/// Which conversations are asked for.
+fn conditions(args: &ExportArgs, dir: &RunDir, replay: &Replay) -> Result<Where, Failure> {
+    let Some(text) = args.r#where.as_deref() else {
+        return Ok(Where::default());
+    };
+    let parsed = match Where::parse(text, &MoreColumns::default()) {
+        // A column that only some runs have.
+        Err(ConditionError::Column { .. }) => {
+            let mut more = MoreColumns::default();
+            for dialogue in dir.finished(replay, true)? {
+                more.fields
+                    .extend(Sample::of(&dialogue?).fields.into_keys());
+            }
+            Where::parse(text, &more)
+        }
+        parsed => parsed,
+    };
+    parsed
+        .map_err(|error| Failure::new(Code::Usage, format!("--where: {error}")).hint(error.hint()))
+}
+
 /// Refuses a name that nobody has in the chats that are finished.
 fn check_name(dir: &RunDir, replay: &Replay, name: &str) -> Result<(), Failure> {
     const NAMED: usize = 5;
@@ -200,11 +239,35 @@ struct Source<'a> {
     shape: &'a Shape,
     /// Whether places without a conversation count.
     with_empty: bool,
+    /// What lets conversations through.
+    sieve: RefCell<Sieve>,
+    /// What readers made of the conversations.
+    marks: Marks,
+    /// Whether conditions were given.
+    chosen: bool,
 }
 
 type Items<'a> = Box<dyn Iterator<Item = Result<Item, RunError>> + 'a>;
 
 impl Source<'_> {
+    /// Refuses conditions that no conversation fits.
+    fn check_some(&self) -> Result<(), Failure> {
+        if !self.chosen || self.items()?.next().is_some() {
+            return Ok(());
+        }
+        let Some((conditions, instead)) = self.sieve.borrow().why_none() else {
+            return Ok(());
+        };
+        Err(Failure::new(
+            Code::Data,
+            format!(
+                "--where: no conversation of {} fits {conditions}",
+                self.dir.path().display()
+            ),
+        )
+        .hint(instead))
+    }
+
     fn write(&self, out: &Path) -> Result<u64, Failure> {
         // A link is followed, so that it stays one.
         let path = fs::canonicalize(out).unwrap_or_else(|_| out.to_owned());
@@ -258,7 +321,11 @@ impl Source<'_> {
                     .map(|one| Ok(Item::Experience(one))),
             ));
         }
-        let mut kept = self.dir.kept(self.replay)?.peekable();
+        let rejected = self.sieve.borrow().takes_rejected();
+        let finished = self.dir.finished(self.replay, rejected)?;
+        let mut kept = finished
+            .filter(|one| one.as_ref().map_or(true, |dialogue| self.takes(dialogue)))
+            .peekable();
         if !self.with_empty {
             return Ok(Box::new(kept.map(|one| one.map(Item::from))));
         }
@@ -276,6 +343,17 @@ impl Source<'_> {
                 _ => kept.next().map(|one| one.map(Item::from)),
             }
         })))
+    }
+
+    fn takes(&self, dialogue: &Dialogue) -> bool {
+        let sample = Sample::of(dialogue);
+        let mark = self.marks.get(&sample.id);
+        self.sieve.borrow_mut().takes(&Facts {
+            sample: &sample,
+            demo: self.dir.manifest().is_demo(),
+            review: mark.and_then(|mark| mark.mark).map(Choice::name),
+            judged: None,
+        })
     }
 
     /// Places of support conversations that stayed empty, among those that are exported.

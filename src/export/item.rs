@@ -1,11 +1,11 @@
-use std::io::{self, Write};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::asynth::AsynthRow;
 use super::convogen::ConvogenRow;
 use super::group::GroupRow;
-use super::lines::Lines;
 use super::messages::MessageRow;
-use super::{Perspective, Shape};
+use super::{MessageRules, Perspective, Shape, sharegpt};
 use crate::record::{Cell, Dialogue, Experience, Provenance};
 
 /// Something that may become rows.
@@ -31,50 +31,66 @@ impl From<Dialogue> for Item {
     }
 }
 
+/// A row on its way out: columns in their order.
+pub type Row = serde_json::Map<String, Value>;
+
 impl Shape {
-    /// Writes the rows of an item.
-    ///
-    /// # Errors
-    /// When they cannot be written.
-    pub(super) fn put(
-        &self,
-        item: &Item,
-        provenance: &Provenance,
-        lines: &mut Lines<impl Write>,
-    ) -> io::Result<()> {
+    /// The rows of an item.
+    #[must_use]
+    pub fn rows(&self, item: &Item, provenance: &Provenance) -> Vec<Row> {
         match (self, item) {
-            (Self::Messages(rules), Item::Dialogue(dialogue)) => match &**dialogue {
-                Dialogue::Support(conversation) => {
-                    lines.row(&MessageRow::new(conversation, provenance, rules))
-                }
-                Dialogue::Group(chat) => match &rules.perspective {
-                    Perspective::Busiest => lines.row(&GroupRow::new(chat, provenance)),
-                    Perspective::Each => {
-                        GroupRow::of_each(chat, provenance).try_for_each(|row| lines.row(&row))
-                    }
-                    Perspective::Of(name) => match chat.experience.place_of(name) {
-                        Some(member) => lines.row(&GroupRow::seen_by(chat, provenance, member)),
-                        None => Ok(()),
-                    },
-                },
-            },
-            (Self::Asynth(rules), Item::Dialogue(dialogue)) => match dialogue.support() {
-                Some(conversation) => {
-                    lines.row(&AsynthRow::new(conversation, *rules, provenance.demo))
-                }
-                None => Ok(()),
-            },
+            (Self::Messages(rules), Item::Dialogue(dialogue)) => {
+                message_rows(rules, dialogue, provenance)
+            }
+            (Self::ShareGpt(rules), Item::Dialogue(dialogue)) => {
+                message_rows(rules, dialogue, provenance)
+                    .into_iter()
+                    .filter_map(sharegpt::of_messages)
+                    .collect()
+            }
+            (Self::Asynth(rules), Item::Dialogue(dialogue)) => dialogue
+                .support()
+                .map(|conversation| row(&AsynthRow::new(conversation, *rules, provenance.demo)))
+                .into_iter()
+                .collect(),
             (Self::Asynth(_), Item::Empty(place)) => {
-                lines.row(&AsynthRow::empty(place, provenance.demo))
+                vec![row(&AsynthRow::empty(place, provenance.demo))]
             }
             (Self::Convogen { opening }, Item::Dialogue(dialogue)) => match &**dialogue {
                 Dialogue::Group(chat) => {
-                    lines.row(&ConvogenRow::new(chat, *opening, provenance.demo))
+                    vec![row(&ConvogenRow::new(chat, *opening, provenance.demo))]
                 }
-                Dialogue::Support(_) => Ok(()),
+                Dialogue::Support(_) => Vec::new(),
             },
-            (Self::Experiences, Item::Experience(experience)) => lines.row(experience),
-            _ => Ok(()),
+            (Self::Experiences, Item::Experience(experience)) => vec![row(experience)],
+            _ => Vec::new(),
         }
+    }
+}
+
+fn message_rows(rules: &MessageRules, dialogue: &Dialogue, provenance: &Provenance) -> Vec<Row> {
+    match dialogue {
+        Dialogue::Support(conversation) => {
+            vec![row(&MessageRow::new(conversation, provenance, rules))]
+        }
+        Dialogue::Group(chat) => match &rules.perspective {
+            Perspective::Busiest => vec![row(&GroupRow::new(chat, provenance))],
+            Perspective::Each => GroupRow::of_each(chat, provenance)
+                .map(|one| row(&one))
+                .collect(),
+            Perspective::Of(name) => chat
+                .experience
+                .place_of(name)
+                .map(|member| row(&GroupRow::seen_by(chat, provenance, member)))
+                .into_iter()
+                .collect(),
+        },
+    }
+}
+
+fn row(row: &impl Serialize) -> Row {
+    match serde_json::to_value(row) {
+        Ok(Value::Object(row)) => row,
+        _ => unreachable!("a row is a struct of plain data"),
     }
 }

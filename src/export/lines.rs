@@ -2,9 +2,7 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::path::Path;
 
-use serde::Serialize;
-
-use super::{ExportError, Item, Shape};
+use super::{ExportError, Item, Row, Shape};
 use crate::fsio;
 use crate::record::Provenance;
 
@@ -15,7 +13,7 @@ pub(super) struct Lines<W> {
 }
 
 impl<W: Write> Lines<W> {
-    pub(super) fn row(&mut self, row: &impl Serialize) -> io::Result<()> {
+    pub(super) fn row(&mut self, row: &Row) -> io::Result<()> {
         serde_json::to_writer(&mut self.out, row)?;
         self.out.write_all(b"\n")?;
         self.rows += 1;
@@ -37,12 +35,12 @@ pub fn to_writer<T: Into<Item>, E: Error + 'static>(
     let mut lines = Lines { out, rows: 0 };
     for record in records {
         let item = record.map_err(ExportError::Records)?.into();
-        shape
-            .put(&item, provenance, &mut lines)
-            .map_err(|source| ExportError::Write {
+        for row in shape.rows(&item, provenance) {
+            lines.row(&row).map_err(|source| ExportError::Write {
                 path: path.to_owned(),
                 source,
             })?;
+        }
     }
     Ok(lines.rows)
 }

@@ -3,18 +3,23 @@
 use std::path::PathBuf;
 
 mod asynth;
+mod condition;
 mod convogen;
 mod group;
 mod item;
 mod lines;
 mod messages;
+mod sharegpt;
+mod sieve;
 
 pub use asynth::{AsynthMessage, AsynthRow, AsynthRules, Roles, StopWord};
+pub use condition::{ConditionError, MoreColumns, Where};
 pub use convogen::{ConvogenRow, OPENING_SPEAKER, SituationConfig, Utterance};
 pub use group::{GroupMessage, GroupRow, Perspective};
-pub use item::{EmptyPlace, Item};
+pub use item::{EmptyPlace, Item, Row};
 pub use lines::{to_file, to_writer};
 pub use messages::{Message, MessageLink, MessageRow, MessageRules};
+pub use sieve::{Facts, Sieve};
 
 use crate::record::Kind;
 
@@ -24,6 +29,8 @@ pub enum Format {
     /// A list of `{role, content}` and flat columns.
     #[default]
     Messages,
+    /// `conversations` of `{from, value}` that take turns, and the same columns.
+    ShareGpt,
     /// Support conversations as asynth wrote them.
     Asynth,
     /// Group chats as `ConvoGen` wrote them.
@@ -36,6 +43,7 @@ impl Format {
     /// Every format.
     pub const ALL: &[Self] = &[
         Self::Messages,
+        Self::ShareGpt,
         Self::Asynth,
         Self::Convogen,
         Self::Experiences,
@@ -46,6 +54,7 @@ impl Format {
     pub fn name(self) -> &'static str {
         match self {
             Self::Messages => "messages",
+            Self::ShareGpt => "sharegpt",
             Self::Asynth => "asynth",
             Self::Convogen => "convogen",
             Self::Experiences => "experiences",
@@ -56,7 +65,7 @@ impl Format {
     #[must_use]
     pub fn kind(self) -> Option<Kind> {
         match self {
-            Self::Messages => None,
+            Self::Messages | Self::ShareGpt => None,
             Self::Asynth => Some(Kind::Support),
             Self::Convogen | Self::Experiences => Some(Kind::Group),
         }
@@ -67,6 +76,7 @@ impl Format {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Shape {
     Messages(MessageRules),
+    ShareGpt(MessageRules),
     Asynth(AsynthRules),
     Convogen {
         /// Whether the chat begins with what its people were told.

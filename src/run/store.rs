@@ -231,13 +231,37 @@ impl RunDir {
         &self,
         replay: &Replay,
     ) -> Result<impl Iterator<Item = Result<Dialogue, RunError>> + use<>, RunError> {
-        let attempts = self.manifest.spec.max_attempts;
-        let kept: Vec<u64> = (0..self.finished_prefix(replay))
-            .filter_map(|slot| match replay.state(slot, attempts) {
-                SlotState::Kept { attempt } => Some(replay.slots[&slot].attempts[&attempt].at),
-                _ => None,
-            })
-            .collect();
+        self.finished(replay, false)
+    }
+
+    /// As [`RunDir::kept`]; where `rejected` is set, with the conversations that were turned down on the way, each before
+    /// the one that took its place.
+    ///
+    /// # Errors
+    /// As [`RunDir::kept`].
+    pub fn finished(
+        &self,
+        replay: &Replay,
+        rejected: bool,
+    ) -> Result<impl Iterator<Item = Result<Dialogue, RunError>> + use<>, RunError> {
+        let most = self.manifest.spec.max_attempts;
+        let mut kept: Vec<Attempt> = Vec::new();
+        for slot in 0..self.finished_prefix(replay) {
+            let Some(history) = replay.slots.get(&slot) else {
+                continue;
+            };
+            let last = match history.state(most) {
+                SlotState::Kept { attempt } => attempt,
+                _ => most,
+            };
+            let counted = history.attempts.range(..=last).map(|(_, attempt)| attempt);
+            let wanted = counted.filter(|attempt| match attempt.end {
+                AttemptEnd::Kept => true,
+                AttemptEnd::Rejected { .. } => rejected,
+                AttemptEnd::Failed { .. } => false,
+            });
+            kept.extend(wanted.cloned());
+        }
         let path = self.journal_path();
         let mut file = if kept.is_empty() {
             None
@@ -245,13 +269,14 @@ impl RunDir {
             Some(File::open(&path).map_err(|source| RunError::io("read", &path, source))?)
         };
         let filters = self.filters();
-        Ok(kept.into_iter().filter_map(move |at| {
+        Ok(kept.into_iter().filter_map(move |attempt| {
             let file = file.as_mut().expect("open when there is something to read");
-            let mut dialogue = read_entry(file, &path, at)
+            let mut dialogue = read_entry(file, &path, attempt.at)
                 .map_err(RunError::from)
                 .map(as_dialogue)
                 .transpose()?;
             if let Ok(dialogue) = &mut dialogue {
+                found_by_rules(dialogue, &attempt);
                 filters.redact(dialogue);
             }
             Some(dialogue)
@@ -306,15 +331,20 @@ impl RunDir {
         let path = self.journal_path();
         let mut file = File::open(&path).map_err(|source| RunError::io("read", &path, source))?;
         let mut dialogue = as_dialogue(read_entry(&mut file, &path, attempt.at)?);
-        if let (Some(dialogue), AttemptEnd::Rejected { reason }, Some(detail)) =
-            (&mut dialogue, &attempt.end, &attempt.found)
-        {
-            *dialogue.verdict_mut() = Verdict::Reject {
-                reason: reason.clone(),
-                detail: detail.clone(),
-            };
+        if let Some(dialogue) = &mut dialogue {
+            found_by_rules(dialogue, attempt);
         }
         Ok(dialogue)
+    }
+}
+
+/// Gives a conversation that the run's rules of quality turned down the verdict it has since.
+fn found_by_rules(dialogue: &mut Dialogue, attempt: &Attempt) {
+    if let (AttemptEnd::Rejected { reason }, Some(detail)) = (&attempt.end, &attempt.found) {
+        *dialogue.verdict_mut() = Verdict::Reject {
+            reason: reason.clone(),
+            detail: detail.clone(),
+        };
     }
 }
 
