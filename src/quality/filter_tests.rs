@@ -136,7 +136,7 @@ fn each_rule_has_its_reason() {
         ),
         (
             QualityRules {
-                style: true,
+                in_character: true,
                 ..none()
             },
             vec![

@@ -1,10 +1,7 @@
 use super::language::Language;
-use super::{Harm, pii, repetition};
-use crate::augment::style::{self, Manner};
+use super::{Harm, character, pii, repetition};
 use crate::metrics::words;
-use crate::record::{
-    Dialogue, FirstLanguage, Kind, Link, Role, Sample, Style, Support, Utterance, Verdict,
-};
+use crate::record::{Dialogue, Kind, Link, Sample, Support, Utterance, Verdict};
 use crate::settings::{HarmRule, PiiRule, QualityRules};
 
 /// What a filter found wrong with a conversation.
@@ -40,6 +37,10 @@ pub enum FindingKind {
     Unsupported,
     /// The customer writes otherwise than planned.
     Style,
+    /// The customer sounds otherwise than planned.
+    Tone,
+    /// A member of a group takes itself for somebody else.
+    Persona,
     Pii,
     Harm,
     /// One of the recipe's own words.
@@ -62,6 +63,8 @@ impl FindingKind {
             Self::Repetition => "repetition",
             Self::Unsupported => "unsupported",
             Self::Style => "style",
+            Self::Tone => "tone",
+            Self::Persona => "persona",
             Self::Pii => "pii",
             Self::Harm => "harm",
             Self::Words => "words",
@@ -103,7 +106,7 @@ impl Filters {
             .or_else(|| self.tongue(sample))
             .or_else(|| self.again(sample))
             .or_else(|| self.claims(sample))
-            .or_else(|| self.manner(sample))
+            .or_else(|| self.character(sample))
             .or_else(|| self.personal(sample))
             .or_else(|| self.harmful(sample))
     }
@@ -197,41 +200,14 @@ impl Filters {
         )
     }
 
-    /// More than half of the customer's turns without the planned style.
-    fn manner(&self, sample: &Sample) -> Option<Finding> {
-        if !self.rules.style || sample.kind != Kind::Support || !self.is_english {
+    fn character(&self, sample: &Sample) -> Option<Finding> {
+        if !self.rules.in_character || !self.is_english {
             return None;
         }
-        let field = |name: &str| sample.fields.get(name).map(String::as_str);
-        let style = Style::ALL
-            .iter()
-            .copied()
-            .find(|style| Some(style.name()) == field("style"))?;
-        let first_language = FirstLanguage::ALL
-            .iter()
-            .copied()
-            .find(|language| Some(language.name()) == field("first_language"));
-        let manner = Manner::of(style, first_language)?;
-        let turns: Vec<_> = sample.turns_of(Role::Customer).collect();
-        let dropped = turns
-            .iter()
-            .filter_map(|turn| match style::holds(manner, &turn.text) {
-                style::Hold::Held => None,
-                style::Hold::Dropped(why) => Some(why),
-            });
-        let dropped: Vec<String> = dropped.collect();
-        if dropped.len() * 2 <= turns.len() {
-            return None;
+        match sample.kind {
+            Kind::Support => character::of_customer(sample),
+            Kind::Group => character::of_members(sample),
         }
-        finding(
-            FindingKind::Style,
-            format!(
-                "{} of {} customer turns are not {style}: {}",
-                dropped.len(),
-                turns.len(),
-                dropped[0]
-            ),
-        )
     }
 
     fn personal(&self, sample: &Sample) -> Option<Finding> {
@@ -358,7 +334,7 @@ fn published(sample: &Sample) -> Vec<&str> {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "what every filter gives")]
-fn finding(kind: FindingKind, detail: String) -> Option<Finding> {
+pub(super) fn finding(kind: FindingKind, detail: String) -> Option<Finding> {
     Some(Finding { kind, detail })
 }
 

@@ -1,6 +1,7 @@
 //! What of the finished conversations is good enough to be kept: filters, each verdict with a reason, pure over records. The
 //! records themselves stay as they are.
 
+mod character;
 mod filters;
 mod harm;
 mod language;

@@ -269,7 +269,7 @@ const KEYS: &[Key] = &[
     key("quality.against", Kind::Texts, Part::Operational),
     key("quality.same_opening", Kind::Whole, Part::Quality),
     key("quality.unsupported", Kind::Number, Part::Quality),
-    key("quality.style", Kind::Switch, Part::Quality),
+    key("quality.in_character", Kind::Switch, Part::Quality),
     key("quality.pii", Kind::Text, Part::Quality),
     key("quality.harm", Kind::Text, Part::Quality),
     key("quality.words", Kind::Texts, Part::Quality),

@@ -22,8 +22,9 @@ pub struct QualityRules {
     pub same_opening: Option<u32>,
     /// Largest share of an agent's claims that the page does not back.
     pub unsupported: Option<f64>,
-    /// Turn down a customer who does not write in the planned style.
-    pub style: bool,
+    /// Turn down customers without their planned style or tone, and members of groups who take themselves for somebody else.
+    #[serde(default)]
+    pub in_character: bool,
     pub pii: PiiRule,
     pub harm: HarmRule,
     /// Words and phrases that no conversation may hold.
@@ -44,7 +45,7 @@ impl QualityRules {
             against: Vec::new(),
             same_opening: None,
             unsupported: None,
-            style: false,
+            in_character: false,
             pii: PiiRule::Keep,
             harm: HarmRule::Keep,
             words: Vec::new(),

@@ -180,7 +180,7 @@ pub struct QualityFile {
     pub against: Option<Vec<String>>,
     pub same_opening: Option<u64>,
     pub unsupported: Option<f64>,
-    pub style: Option<bool>,
+    pub in_character: Option<bool>,
     pub pii: Option<String>,
     pub harm: Option<String>,
     pub words: Option<Vec<String>>,

@@ -33,7 +33,7 @@ impl Decide<'_> {
                 .collect::<Result<_, _>>()?,
             same_opening: words("same_opening", file.same_opening)?,
             unsupported: self.bound("unsupported", file.unsupported, None)?,
-            style: file.style.unwrap_or(false),
+            in_character: file.in_character.unwrap_or(false),
             pii: self.one_of(
                 "quality.pii",
                 file.pii.as_deref(),
