@@ -112,12 +112,7 @@ impl Grounds {
             let first = stated.len();
             for span in sentences(&block.text) {
                 let reading = Reading::of(&block.text[span.clone()]);
-                vocabulary.extend(
-                    reading
-                        .tokens
-                        .iter()
-                        .map(|token| lexicon::base(&token.text)),
-                );
+                vocabulary.extend(reading.tokens.iter().map(|token| token.base.clone()));
                 vocabulary.extend(reading.terms.iter().map(|term| term.base.clone()));
                 vocabulary.extend(initials(&reading));
                 let meanings = meanings(&reading);
@@ -271,16 +266,16 @@ impl Grounds {
                     }
                 }
                 tokens::Kind::Word => {
-                    let base = lexicon::base(&token.text);
-                    let policy = lexicon::policy(&base).is_some();
+                    let base = &token.base;
+                    let policy = lexicon::policy(base).is_some();
                     let idle = token.text == "free"
                         && index > 0
                         && reading.tokens[index - 1].text == "feel";
                     let given = seen
                         .iter()
                         .zip(&self.words)
-                        .any(|(&seen, words)| seen && words.contains(&base));
-                    if policy && !idle && !given && !told.said_word(&base) {
+                        .any(|(&seen, words)| seen && words.contains(base));
+                    if policy && !idle && !given && !told.said_word(base) {
                         push(index, index, Unbacked::Term);
                     }
                 }

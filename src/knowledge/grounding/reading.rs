@@ -87,7 +87,7 @@ impl Reading {
         let base = lexicon::base(word);
         self.tokens
             .iter()
-            .any(|token| token.kind == Kind::Word && lexicon::base(&token.text) == base)
+            .any(|token| token.kind == Kind::Word && token.base == base)
     }
 }
 
@@ -97,14 +97,11 @@ fn terms(tokens: &[Token], quantities: &[Quantity]) -> Vec<Term> {
             .iter()
             .any(|quantity| quantity.tokens.contains(&index))
     };
-    let bases: Vec<String> = tokens
+    let bases: Vec<&str> = tokens
         .iter()
-        .map(|token| {
-            if token.kind == Kind::Word {
-                lexicon::base(&token.text)
-            } else {
-                String::new()
-            }
+        .map(|token| match token.kind {
+            Kind::Word => token.base.as_str(),
+            _ => "",
         })
         .collect();
     let mut found: Vec<Term> = Vec::with_capacity(tokens.len());
@@ -113,7 +110,7 @@ fn terms(tokens: &[Token], quantities: &[Quantity]) -> Vec<Term> {
         if used[index] || taken(index) || bases[index].is_empty() {
             continue;
         }
-        let phrase = lexicon::phrases(&bases[index])
+        let phrase = lexicon::phrases(bases[index])
             .iter()
             .find_map(|(last, meaning)| {
                 let end = (index + 1..tokens.len().min(index + 2 + PHRASE_GAP))
@@ -127,7 +124,7 @@ fn terms(tokens: &[Token], quantities: &[Quantity]) -> Vec<Term> {
             let mut meaning = lexicon::meaning(&base);
             if phrase.is_some() {
                 // The first word keeps what it means by itself.
-                let own = lexicon::meaning(&bases[index]);
+                let own = lexicon::meaning(bases[index]);
                 if let Some(free) = meaning.iter_mut().find(|group| **group == 0) {
                     *free = own[0];
                 }
@@ -143,7 +140,7 @@ fn terms(tokens: &[Token], quantities: &[Quantity]) -> Vec<Term> {
             used[end] = true;
             push(lexicon::base(meaning));
         } else {
-            push(bases[index].clone());
+            push(bases[index].to_owned());
         }
     }
     // "Monday to Friday" are the weekdays.
@@ -316,10 +313,9 @@ fn scopes(tokens: &[Token], quantities: &mut [Quantity], clauses: &mut [Clause])
             let next = ahead
                 .clone()
                 .find(|&at| price(at) || tokens[at].text == "postage");
-            let own = ahead.clone().find(|&at| {
-                tokens[at].kind == Kind::Word
-                    && !lexicon::is_plain(&lexicon::base(&tokens[at].text))
-            });
+            let own = ahead
+                .clone()
+                .find(|&at| tokens[at].kind == Kind::Word && !lexicon::is_plain(&tokens[at].base));
             if next.is_some() && next == own {
                 let free_itself = range
                     .clone()
@@ -353,8 +349,7 @@ fn scopes(tokens: &[Token], quantities: &mut [Quantity], clauses: &mut [Clause])
                 reached
             };
             let content = |at: &usize| {
-                tokens[*at].kind == Kind::Word
-                    && !lexicon::is_plain(&lexicon::base(&tokens[*at].text))
+                tokens[*at].kind == Kind::Word && !lexicon::is_plain(&tokens[*at].base)
                     || matches!(tokens[*at].kind, Kind::Number(_) | Kind::Clock(_))
             };
             // "Sellers do not count", "gas bottles are excluded": what stands before.
@@ -398,7 +393,7 @@ fn reach(tokens: &[Token], from: usize, clause: &Range<usize>) -> Range<usize> {
         if words > 0 && (verb || words > REACH) {
             return from + 1..at;
         }
-        words += usize::from(token.kind == Kind::Word && !lexicon::is_plain(&lexicon::base(text)));
+        words += usize::from(token.kind == Kind::Word && !lexicon::is_plain(&token.base));
     }
     from + 1..clause.end
 }

@@ -1,3 +1,4 @@
+use super::lexicon;
 use std::ops::Range;
 
 /// What a piece of a sentence is.
@@ -24,6 +25,8 @@ pub(super) struct Token {
     pub(super) kind: Kind,
     /// Lower case, without apostrophes.
     pub(super) text: String,
+    /// The text without its endings; read often, so it is made once.
+    pub(super) base: String,
     /// Begins with a capital letter, not at the sentence's beginning.
     pub(super) name: bool,
 }
@@ -54,6 +57,7 @@ pub(super) fn tokens(sentence: &str) -> Vec<Token> {
                     at: at..at + first.len_utf8(),
                     kind,
                     text: String::new(),
+                    base: String::new(),
                     name: false,
                 });
             }
@@ -76,6 +80,7 @@ fn word(rest: &str, at: usize, sentence: &str, found: &mut Vec<Token>) -> usize 
         found.push(Token {
             at: at + range.start..at + range.end,
             kind,
+            base: lexicon::base(&text),
             text,
             name,
         });
@@ -321,6 +326,7 @@ fn spelled_numbers(tokens: &[Token]) -> Vec<Token> {
             at: first.at.start..last.at.end,
             kind: Kind::Number(value),
             text: first.text.clone(),
+            base: first.base.clone(),
             name: false,
         });
         index += used;
