@@ -426,6 +426,7 @@ fn help_and_completions() {
         "resume",
         "show",
         "export",
+        "report",
         "models",
         "models list",
         "models show",

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::generate::deadline::{self, TimeOfDay};
 use crate::export::Format;
+use crate::import::ForeignFormat;
 use crate::settings::{Quant, Stage};
 
 /// Turns a recipe into a dataset of multi-turn conversations, with chat models that run inside this program, offline.
@@ -41,6 +42,10 @@ pub enum Command {
     Show(ShowArgs),
     /// Write a run's conversations to a file
     Export(ExportArgs),
+    /// Say how good a corpus is: a run, or files of conversations
+    ///
+    /// Writes report.json to RUN/report or, for files, to STEM-report beside the first, and prints a summary.
+    Report(ReportArgs),
     /// Look at chat models
     #[command(subcommand)]
     Models(ModelsCommand),
@@ -277,6 +282,29 @@ pub struct ExportArgs {
     /// convogen: begin each conversation with what its people were told
     #[arg(long)]
     pub opening: bool,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct ReportArgs {
+    /// A run's folder, as runs/support-1a2b3c4d, or files of conversations: JSON lines, or a JSON list
+    #[arg(value_name = "RUN|FILE", required = true)]
+    pub paths: Vec<PathBuf>,
+    /// How the rows of files are written: messages, sharegpt, asynth or convogen [default: what the first row says]
+    #[arg(long = "as", value_name = "FORMAT", value_parser = foreign_format, hide_possible_values = true)]
+    pub format: Option<ForeignFormat>,
+    /// The folder to write to
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Print the report as one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn foreign_format(name: &str) -> Result<ForeignFormat, String> {
+    let mut formats = ForeignFormat::ALL.iter().copied();
+    formats
+        .find(|format| format.name() == name)
+        .ok_or_else(|| "expected messages, sharegpt, asynth or convogen".to_owned())
 }
 
 #[derive(Debug, Subcommand)]

@@ -8,6 +8,7 @@ use crate::engine::ChatError;
 use crate::hub::HubError;
 #[cfg(feature = "hub")]
 use crate::hub::pull::PullError;
+use crate::import::ImportError;
 use crate::knowledge::KnowledgeError;
 use crate::model::gguf::GgufError;
 use crate::model::template::TemplateError;
@@ -250,6 +251,23 @@ impl From<QueryFileError> for Failure {
             _ => Code::Data,
         };
         Self::of(code, &error, None)
+    }
+}
+
+impl From<ImportError> for Failure {
+    fn from(error: ImportError) -> Self {
+        let (code, hint) = match &error {
+            ImportError::Io { source, .. } => (io_code(source), None),
+            ImportError::Empty { .. } => (Code::Data, None),
+            ImportError::Row { .. } => (
+                Code::Data,
+                Some(
+                    "--as FORMAT says how rows are written: messages, sharegpt, asynth or convogen"
+                        .into(),
+                ),
+            ),
+        };
+        Self::of(code, &error, hint)
     }
 }
 

@@ -14,6 +14,7 @@ mod maker;
 mod models;
 mod preview;
 mod recipes;
+mod report;
 mod score;
 mod scratch;
 mod shipped;
@@ -55,7 +56,7 @@ pub fn main() -> ExitCode {
     match dispatch(cli.command) {
         Ok(code) => code,
         Err(failure) => {
-            report(&failure);
+            tell(&failure);
             failure.code.into()
         }
     }
@@ -72,6 +73,7 @@ fn dispatch(command: Command) -> Result<ExitCode, Failure> {
         Command::Status(args) => status::run(&args),
         Command::Show(args) => show::run(&args),
         Command::Export(args) => export::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Models(ModelsCommand::List { json }) => models::list(json),
         Command::Models(ModelsCommand::Show { reference, json }) => models::show(&reference, json),
         Command::Models(ModelsCommand::Pull(args)) => models::pull(&args),
@@ -85,7 +87,7 @@ fn dispatch(command: Command) -> Result<ExitCode, Failure> {
     }
 }
 
-fn report(failure: &Failure) {
+fn tell(failure: &Failure) {
     let style = console::Style::new().for_stderr().red().bold();
     eprintln!(
         "{} {}",

@@ -2,15 +2,23 @@
 //! [`Report`] out; what shows it (terminal, JSON, HTML) knows the report only, not how its figures came about.
 
 pub mod bands;
+mod build;
 mod context;
+mod counts;
 mod figure;
+mod from_files;
+mod from_run;
 mod lexical;
+mod material;
 pub mod page;
 mod sections;
+mod shape;
 
 pub use context::Context;
 pub use lexical::lexical;
+pub use material::{FailedAttempt, Making, Material, Part};
 pub use sections::corpus_sections;
+pub use shape::shape;
 
 use serde::{Deserialize, Serialize};
 
