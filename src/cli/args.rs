@@ -40,6 +40,13 @@ pub enum Command {
     Resume(ResumeArgs),
     /// Show a run's conversations, or one of them
     Show(ShowArgs),
+    /// Let a model judge a run's conversations, with negative controls
+    ///
+    /// Each kept conversation is shown to the judge, and one question asked for each aspect; the score is the mean of the digits
+    /// 1 to 5 in proportion to their probabilities. Every question is also asked where the answer should be 1, of another
+    /// conversation's topic, people, tone or page: a judge that scores these as high does not know what it says. Nothing of
+    /// a conversation is changed; what was judged is not judged again.
+    Judge(JudgeArgs),
     /// Write a run's conversations to a file
     Export(ExportArgs),
     /// Say how good a corpus is: a run, or files of conversations
@@ -74,7 +81,7 @@ pub struct RecipeArgs {
     /// A recipe file, a folder with a recipe.toml, or the name of a recipe that comes with the program [default: support]
     pub recipe: Option<String>,
     /// Chat model: a folder, org/name from the Hugging Face cache, or demo; ROLE=REF for one role alone (queries, customer,
-    /// agent, status, experiences, member, manager), may be given several times
+    /// agent, status, experiences, member, manager, judge), may be given several times
     #[arg(long, value_name = "[ROLE=]REF")]
     pub model: Vec<String>,
     /// Seed of every draw
@@ -245,6 +252,26 @@ pub struct ShowArgs {
     /// Print JSON lines
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct JudgeArgs {
+    /// The run's folder, as runs/support-1a2b3c4d
+    pub run: PathBuf,
+    /// The model that judges: a folder, org/name from the Hugging Face cache, or demo [default: the recipe's models.judge]
+    #[arg(long, value_name = "REF")]
+    pub model: Option<String>,
+    /// Judge the first N kept conversations of the plan, which have its mix [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub sample: Option<u64>,
+    /// Aspects to judge, separated by commas [default: all that the run's kinds of conversations have]
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    pub aspects: Option<Vec<String>>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub engine: EngineArgs,
 }
 
 #[derive(Args, Clone, Debug)]

@@ -108,8 +108,9 @@ fn files(recipe: &Embedded, name: &str) -> Result<Vec<(PathBuf, String)>, Failur
     // trained on.
     for prompt in embedded() {
         let used = match prompt.template.kind() {
-            Kind::Support => support,
-            Kind::Group => group,
+            Some(Kind::Support) => support,
+            Some(Kind::Group) => group,
+            None => true,
         };
         if prompt.pack == Pack::Full && used {
             let folder = Path::new("prompts").join(prompt.pack.name());

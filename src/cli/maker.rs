@@ -300,7 +300,7 @@ pub fn support_settings(spec: &RunSpec, cast: &Cast) -> SupportSettings {
 }
 
 /// A language as prompts name it.
-fn language(code: &str) -> String {
+pub fn language(code: &str) -> String {
     let known = [
         ("en", "English"),
         ("de", "German"),

@@ -10,6 +10,7 @@ mod export;
 mod failure;
 mod generate;
 mod init;
+mod judge;
 mod maker;
 mod models;
 mod preview;
@@ -72,6 +73,7 @@ fn dispatch(command: Command) -> Result<ExitCode, Failure> {
         Command::Validate(args) => validate::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Show(args) => show::run(&args),
+        Command::Judge(args) => judge::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Models(ModelsCommand::List { json }) => models::list(json),

@@ -483,6 +483,10 @@ fn reader(template: Template) -> ModelRole {
         Template::ExperiencesSystem | Template::Experiences => ModelRole::Experiences,
         Template::Member | Template::Opening => ModelRole::Member,
         Template::Describe | Template::NextSpeaker => ModelRole::Manager,
+        Template::JudgeSystem
+        | Template::JudgeTranscript
+        | Template::JudgeQuestion
+        | Template::JudgeHarm => ModelRole::Judge,
     }
 }
 

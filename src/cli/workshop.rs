@@ -51,17 +51,19 @@ pub fn read_settings(
 
 /// What flags alone say of the engine.
 pub fn engine_room(flags: &EngineArgs) -> Result<settings::EngineRoom, Failure> {
+    Ok(engine_spec(flags)?.engine)
+}
+
+/// The same, with how models are loaded.
+pub fn engine_spec(flags: &EngineArgs) -> Result<RunSpec, Failure> {
     let overrides = Overrides {
         model: vec!["scripted".into()],
         engine: flags.overrides(),
         ..Overrides::default()
     };
     let recipe = RecipeText::embedded(&settings::EMBEDDED[0]);
-    Ok(
-        settings::resolve(&recipe, &overrides, &Environment::from_lookup(|_| None))?
-            .spec
-            .engine,
-    )
+    let nothing = Environment::from_lookup(|_| None);
+    Ok(settings::resolve(&recipe, &overrides, &nothing)?.spec)
 }
 
 /// Inputs by content, and the models that will work on them.

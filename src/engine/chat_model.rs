@@ -173,6 +173,27 @@ impl ChatModel {
             (Self::Local(_), Session::Scripted) => Err(foreign_session()),
         }
     }
+
+    /// The log-probability of each choice as what the next reply to `view` with `tail` joined to its last message begins
+    /// with. What comes after it does not matter, so the probabilities of choices of one token each are shares of one whole.
+    ///
+    /// # Errors
+    /// See [`ChatError`].
+    pub async fn weigh(
+        &self,
+        session: &Session,
+        view: &View,
+        tail: &str,
+        choices: &[&str],
+    ) -> Result<Vec<f32>, ChatError> {
+        match (self, session) {
+            (Self::Local(model), Session::Local(session)) => {
+                model.weigh(session, view, tail, choices).await
+            }
+            (Self::Scripted(model), _) => model.weigh(view, tail, choices).await,
+            (Self::Local(_), Session::Scripted) => Err(foreign_session()),
+        }
+    }
 }
 
 fn foreign_session() -> ChatError {

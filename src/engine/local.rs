@@ -505,13 +505,39 @@ impl LocalModel {
         tail: &str,
         choices: &[&str],
     ) -> Result<Vec<f32>, ChatError> {
+        let end = self.encoder.turn_end().or(self.seat.end.first().copied());
+        self.weigh_ended(session, view, tail, choices, end).await
+    }
+
+    /// The log-probability of each choice as what the next reply begins with.
+    ///
+    /// # Errors
+    /// See [`ChatError`].
+    pub async fn weigh(
+        &self,
+        session: &EngineSession,
+        view: &View,
+        tail: &str,
+        choices: &[&str],
+    ) -> Result<Vec<f32>, ChatError> {
+        self.weigh_ended(session, view, tail, choices, None).await
+    }
+
+    async fn weigh_ended(
+        &self,
+        session: &EngineSession,
+        view: &View,
+        tail: &str,
+        choices: &[&str],
+        end: Option<TokenId>,
+    ) -> Result<Vec<f32>, ChatError> {
         let prompt = self.prompt(view, Some(tail))?;
         let ended = |choice: &&str| {
             let mut ids = self
                 .encoder
                 .encode_reply(&prompt, choice)
                 .map_err(template)?;
-            ids.extend(self.encoder.turn_end().or(self.seat.end.first().copied()));
+            ids.extend(end);
             Ok(ids)
         };
         let continuations = choices

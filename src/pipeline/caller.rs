@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::{CallLog, CallOutcome, Cast, PipelineError};
-use crate::engine::{Ask, ChatModel, Completion, Session, View};
+use crate::engine::{Ask, ChatError, ChatModel, Completion, Session, View};
 use crate::record::ModelRole;
 
 /// Models whose every call is looked up before it is made, and written down before anything reads it.
@@ -90,19 +90,50 @@ impl Caller {
         tail: &str,
         choices: &[&str],
     ) -> Result<Vec<f32>, PipelineError> {
-        match self.log.recall(key) {
-            Some(CallOutcome::Choice(scores)) if scores.len() == choices.len() => {
-                return Ok(scores);
-            }
-            Some(_) => {
-                return Err(PipelineError::OtherKind {
-                    key: key.to_owned(),
-                });
-            }
-            None => {}
+        if let Some(scores) = self.recall_choice(key, choices.len())? {
+            return Ok(scores);
         }
         let decider = self.cast.model(role);
         let scores = decider.choose(session, view, tail, choices).await;
+        self.write_choice(key, scores)
+    }
+
+    /// The log-probability of each choice as the beginning of what a role says, remembered under `key`.
+    ///
+    /// # Errors
+    /// As for [`Self::reply`].
+    pub async fn weigh(
+        &self,
+        session: &Session,
+        role: ModelRole,
+        key: &str,
+        view: &View,
+        tail: &str,
+        choices: &[&str],
+    ) -> Result<Vec<f32>, PipelineError> {
+        if let Some(scores) = self.recall_choice(key, choices.len())? {
+            return Ok(scores);
+        }
+        let model = self.cast.model(role);
+        let scores = model.weigh(session, view, tail, choices).await;
+        self.write_choice(key, scores)
+    }
+
+    fn recall_choice(&self, key: &str, choices: usize) -> Result<Option<Vec<f32>>, PipelineError> {
+        match self.log.recall(key) {
+            None => Ok(None),
+            Some(CallOutcome::Choice(scores)) if scores.len() == choices => Ok(Some(scores)),
+            Some(_) => Err(PipelineError::OtherKind {
+                key: key.to_owned(),
+            }),
+        }
+    }
+
+    fn write_choice(
+        &self,
+        key: &str,
+        scores: Result<Vec<f32>, ChatError>,
+    ) -> Result<Vec<f32>, PipelineError> {
         let scores = scores.map_err(|source| PipelineError::Chat {
             key: key.to_owned(),
             source,

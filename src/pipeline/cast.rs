@@ -21,6 +21,8 @@ pub struct Cast {
     pub status: Player,
     pub member: Player,
     pub manager: Player,
+    /// Nobody is asked to judge while a run is made; another stands in there.
+    pub judge: Player,
 }
 
 impl Cast {
@@ -35,7 +37,8 @@ impl Cast {
             agent: player.clone(),
             status: player.clone(),
             member: player.clone(),
-            manager: player,
+            manager: player.clone(),
+            judge: player,
         }
     }
 
@@ -50,6 +53,7 @@ impl Cast {
             ModelRole::Experiences => &self.experiences,
             ModelRole::Member => &self.member,
             ModelRole::Manager => &self.manager,
+            ModelRole::Judge => &self.judge,
         }
     }
 

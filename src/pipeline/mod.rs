@@ -11,6 +11,7 @@ mod fit;
 mod goal_tests;
 mod group;
 pub mod hub;
+pub mod judge;
 mod matter;
 mod queries;
 mod query_file;

@@ -2,6 +2,10 @@
 
 #![expect(clippy::print_stderr, reason = "this is the room that shows progress")]
 
+mod judging;
+
+pub use judging::JudgeWatcher;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};

@@ -75,6 +75,22 @@ macro_rules! pack {
                 Template::NextSpeaker,
                 include_str!(concat!("../../prompts/", $folder, "/next_speaker.j2")),
             ),
+            (
+                Template::JudgeSystem,
+                include_str!(concat!("../../prompts/", $folder, "/judge_system.j2")),
+            ),
+            (
+                Template::JudgeTranscript,
+                include_str!(concat!("../../prompts/", $folder, "/judge_transcript.j2")),
+            ),
+            (
+                Template::JudgeQuestion,
+                include_str!(concat!("../../prompts/", $folder, "/judge_question.j2")),
+            ),
+            (
+                Template::JudgeHarm,
+                include_str!(concat!("../../prompts/", $folder, "/judge_harm.j2")),
+            ),
         ]
         .map(|(template, source)| Embedded {
             pack: $pack,

@@ -2,6 +2,7 @@
 
 mod embedded;
 mod group;
+mod judging;
 mod registry;
 mod rewriting;
 mod tags;
@@ -11,6 +12,7 @@ mod variables;
 
 pub use embedded::{Embedded, embedded};
 pub use group::{ExperiencesVars, LineVar, MemberVars, NextSpeakerVars, PlanVar};
+pub use judging::{JUDGED, JudgeQuestionVars, JudgeVars, NumberedVar};
 pub use registry::{Prompts, Sample};
 pub use rewriting::{ProductFitVars, RewriteVars};
 pub use variables::{AgentVars, CustomerVars, PassageVar, QueriesVars, SteerVars};
@@ -84,6 +86,14 @@ pub enum Template {
     Opening,
     /// Asks who speaks next.
     NextSpeaker,
+    /// The system message of a judge.
+    JudgeSystem,
+    /// The conversation as a judge sees it.
+    JudgeTranscript,
+    /// What joins it when a judge is asked for an aspect.
+    JudgeQuestion,
+    /// What joins it when a judge is asked whether a line is harmful.
+    JudgeHarm,
 }
 
 impl Template {
@@ -105,11 +115,23 @@ impl Template {
         Self::Describe,
         Self::Opening,
         Self::NextSpeaker,
+        Self::JudgeSystem,
+        Self::JudgeTranscript,
+        Self::JudgeQuestion,
+        Self::JudgeHarm,
     ];
 
-    /// The kind of conversation that it is for.
+    /// Those of a judge.
+    pub const JUDGE: &[Self] = &[
+        Self::JudgeSystem,
+        Self::JudgeTranscript,
+        Self::JudgeQuestion,
+        Self::JudgeHarm,
+    ];
+
+    /// The kind of conversation that it is for; none where it is for all.
     #[must_use]
-    pub fn kind(self) -> Kind {
+    pub fn kind(self) -> Option<Kind> {
         match self {
             Self::Agent
             | Self::Customer
@@ -120,13 +142,16 @@ impl Template {
             | Self::Rewrite
             | Self::ProductFit
             | Self::QueriesSystem
-            | Self::Queries => Kind::Support,
+            | Self::Queries => Some(Kind::Support),
             Self::ExperiencesSystem
             | Self::Experiences
             | Self::Member
             | Self::Describe
             | Self::Opening
-            | Self::NextSpeaker => Kind::Group,
+            | Self::NextSpeaker => Some(Kind::Group),
+            Self::JudgeSystem | Self::JudgeTranscript | Self::JudgeQuestion | Self::JudgeHarm => {
+                None
+            }
         }
     }
 
@@ -150,6 +175,10 @@ impl Template {
             Self::Describe => "describe.j2",
             Self::Opening => "opening.j2",
             Self::NextSpeaker => "next_speaker.j2",
+            Self::JudgeSystem => "judge_system.j2",
+            Self::JudgeTranscript => "judge_transcript.j2",
+            Self::JudgeQuestion => "judge_question.j2",
+            Self::JudgeHarm => "judge_harm.j2",
         }
     }
 
@@ -236,6 +265,10 @@ impl Template {
             ],
             Self::Opening => &["topic", "situation", "relations", "starter"],
             Self::NextSpeaker => &["descriptions", "opening", "transcript", "names"],
+            Self::JudgeSystem => &["kind", "language"],
+            Self::JudgeTranscript => &["transcript"],
+            Self::JudgeQuestion => &["aspect", "matter", "number", "speaker", "line"],
+            Self::JudgeHarm => &["number", "speaker", "line"],
         }
     }
 }

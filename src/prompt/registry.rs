@@ -302,6 +302,7 @@ impl Prompts {
             .into();
         samples.extend(self.rewriting_samples()?);
         samples.extend(self.group_samples()?);
+        samples.extend(self.judge_samples()?);
         Ok(samples)
     }
 

@@ -4,6 +4,7 @@
 mod character;
 mod filters;
 mod harm;
+mod judged;
 mod language;
 mod likeness;
 mod monitor;
@@ -16,6 +17,7 @@ mod filter_tests;
 
 pub use filters::{Filters, Finding, FindingKind};
 pub use harm::{Harm, HarmKind};
+pub use judged::judged;
 pub use likeness::{Likeness, Runs};
 pub use monitor::{Alarm, Monitor};
 pub use repetition::{looped, repeated};

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 pub struct Judgement {
     /// Of the conversation, as `c/3/1`.
     pub id: String,
+    /// The aspects that were asked for, whether there was something to be asked or not.
+    #[serde(default)]
+    pub asked: BTreeSet<String>,
     /// By aspect, like `naturalness`; aspects that have nothing to be asked of in this conversation are not there.
     pub scores: BTreeMap<String, Score>,
     /// Its second look at sentences with a word of a harm lexicon.
@@ -126,13 +129,14 @@ mod tests {
         };
         let mut judgement = Judgement {
             id: "c/3/1".into(),
+            asked: BTreeSet::from(["naturalness".to_owned()]),
             scores: BTreeMap::from([("naturalness".to_owned(), score.clone())]),
             harm: Vec::new(),
         };
         let json = serde_json::to_string(&judgement).unwrap();
         assert_eq!(
             json,
-            r#"{"id":"c/3/1","scores":{"naturalness":{"value":3.25,"mass":0.5}}}"#
+            r#"{"id":"c/3/1","asked":["naturalness"],"scores":{"naturalness":{"value":3.25,"mass":0.5}}}"#
         );
         assert_eq!(serde_json::from_str::<Judgement>(&json).unwrap(), judgement);
         let lines = Score {

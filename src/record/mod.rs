@@ -1,5 +1,6 @@
 //! The nouns of the dataset: versioned, serialisable, known to everyone and knowing no one.
 
+mod aspect;
 mod conversation;
 mod dialogue;
 #[cfg(test)]
@@ -18,6 +19,7 @@ mod sample;
 mod signs;
 mod turn;
 
+pub use aspect::Aspect;
 pub use conversation::{
     Case, Cause, Cell, Conversation, Cooperation, EndReason, FirstLanguage, ModelMark, Outcome,
     Provenance, Style, Tone, Verdict,

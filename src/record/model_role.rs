@@ -18,6 +18,8 @@ pub enum ModelRole {
     Member,
     /// Decides who of a group speaks next; the members' own model unless another is named.
     Manager,
+    /// Judges finished conversations; nobody does where no model is named for it.
+    Judge,
 }
 
 impl ModelRole {
@@ -30,6 +32,7 @@ impl ModelRole {
         Self::Experiences,
         Self::Member,
         Self::Manager,
+        Self::Judge,
     ];
 
     /// The name in recipes, records and output.
@@ -43,6 +46,7 @@ impl ModelRole {
             Self::Status => "status",
             Self::Member => "member",
             Self::Manager => "manager",
+            Self::Judge => "judge",
         }
     }
 

@@ -8,6 +8,7 @@ mod counts;
 mod figure;
 mod from_files;
 mod from_run;
+pub mod judge;
 mod lexical;
 mod material;
 pub mod page;

@@ -1,8 +1,8 @@
 //! The journals of judges, beside the run's own: `journal/judge-<n>.jsonl`, one for each judge. Same lines, same rules: what a
 //! judge was asked is written before anything reads it, and a conversation is judged when its line is there.
 
-use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
 
 use super::entry::{Entry, EntryRef, JOURNAL_VERSION, JudgeMark, Pair};
 use super::journal::{Journal, read_journal};
@@ -11,7 +11,7 @@ use super::manifest::PROGRAM;
 use super::store::{RunDir, RunError, lock};
 use crate::fsio;
 use crate::pipeline::{CallLog, CallLogError, CallOutcome};
-use crate::record::{Judgement, Judgements};
+use crate::record::{Aspect, Judgement, Judgements};
 
 /// What a judge's journal holds.
 #[derive(Default)]
@@ -22,12 +22,14 @@ struct Found {
     pairs: BTreeMap<String, Option<String>>,
     calls: HashMap<String, CallOutcome>,
     judged: BTreeMap<String, Judgement>,
+    /// Those that had no other beside them when they were judged.
+    alone: BTreeSet<String>,
     /// Bytes of the sound part.
     sound: u64,
 }
 
 impl Found {
-    fn read(path: &std::path::Path) -> Result<Self, RunError> {
+    fn read(path: &Path) -> Result<Self, RunError> {
         let mut found = Self::default();
         found.sound = read_journal(path, |_, entry| match entry {
             Entry::Start { run, .. } => found.judge = Some(run),
@@ -40,6 +42,12 @@ impl Found {
                 found.calls.entry(key).or_insert(outcome);
             }
             Entry::Judged(judgement) => {
+                let paired = found.pairs.get(&judgement.id).is_some_and(Option::is_some);
+                if paired {
+                    found.alone.remove(&judgement.id);
+                } else {
+                    found.alone.insert(judgement.id.clone());
+                }
                 found.judged.insert(judgement.id.clone(), *judgement);
             }
             _ => {}
@@ -68,16 +76,25 @@ impl RunDir {
     pub fn judgements(&self) -> Result<Option<Judgements>, RunError> {
         let paths: Vec<PathBuf> = self.judges().collect();
         for path in paths.iter().rev() {
-            let Found { mark, judged, .. } = Found::read(path)?;
-            if let Some(mark) = mark.filter(|_| !judged.is_empty()) {
-                return Ok(Some(Judgements {
-                    model: mark.model,
-                    demo: mark.demo,
-                    by_id: judged,
-                }));
+            if let Some(found) = self.judgements_in(path)? {
+                return Ok(Some(found));
             }
         }
         Ok(None)
+    }
+
+    /// What one judge made of it, by its journal; none where it judged nothing.
+    ///
+    /// # Errors
+    /// As for [`Self::judgements`].
+    pub fn judgements_in(&self, journal: &Path) -> Result<Option<Judgements>, RunError> {
+        let Found { mark, judged, .. } = Found::read(journal)?;
+        let found = mark.map(|mark| Judgements {
+            model: mark.model,
+            demo: mark.demo,
+            by_id: judged,
+        });
+        Ok(found.filter(|found| !found.is_empty()))
     }
 
     /// Opens the journal of a judge for writing: the one that begins with its fingerprint, or a new one.
@@ -123,6 +140,7 @@ impl RunDir {
             journal,
             pairs: std::mem::take(&mut found.pairs),
             judged: std::mem::take(&mut found.judged),
+            alone: std::mem::take(&mut found.alone),
             calls: found.calls,
             _lock: lock,
         })
@@ -138,6 +156,7 @@ pub struct JudgeWriter {
     pub pairs: BTreeMap<String, Option<String>>,
     /// What was there when it was opened.
     pub judged: BTreeMap<String, Judgement>,
+    alone: BTreeSet<String>,
     calls: HashMap<String, CallOutcome>,
     _lock: RunLock,
 }
@@ -145,8 +164,18 @@ pub struct JudgeWriter {
 impl JudgeWriter {
     /// Where it is.
     #[must_use]
-    pub fn path(&self) -> &std::path::Path {
+    pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether a conversation was judged in all of these aspects, with controls where there is something to take them from.
+    #[must_use]
+    pub fn is_done(&self, id: &str, aspects: &[Aspect]) -> bool {
+        let paired = self.pairs.get(id).is_some_and(Option::is_some);
+        self.judged.get(id).is_some_and(|judged| {
+            let asked = |aspect: &Aspect| judged.asked.contains(aspect.name());
+            aspects.iter().all(asked) && !(paired && self.alone.contains(id))
+        })
     }
 
     /// Decides whose controls come from where.

@@ -14,6 +14,7 @@ mod gate;
 mod group_plan;
 mod journal;
 mod judged;
+mod judging;
 mod lock;
 mod maker;
 mod manifest;
@@ -53,6 +54,7 @@ pub use event::{AttemptResult, Cancel, EventSink, Progress, RunEvent, no_events}
 pub use group_plan::{GroupPlace, GroupPlan};
 pub use journal::{Journal, JournalError, Sink, read_entry, read_journal};
 pub use judged::JudgeWriter;
+pub use judging::{Docket, Doubts, Session as JudgeSession, judge_all};
 pub use lock::{Holder, RunLock};
 pub use maker::{About, MakeError, Maker, SharedCallLog};
 pub use manifest::{Inputs, Manifest, PROGRAM, PageMark, RULES_VERSION, RUN_FORMAT, StageMark};

@@ -106,7 +106,10 @@ impl Key {
                     | Part::FirstLanguage
                     | Part::Variants
             ))
-            && role.is_none_or(|role| spec.roles().any(|other| other == role))
+            && role.is_none_or(|role| {
+                let judges = role == record::ModelRole::Judge && spec.judge().is_some();
+                judges || spec.roles().any(|other| other == role)
+            })
             && of(record::Kind::Group, &["experiences.", "personas."])
             && of(
                 record::Kind::Support,
@@ -193,6 +196,14 @@ const KEYS: &[Key] = &[
     key("models.manager.kv_dtype", Kind::Text, Part::Operational),
     key(
         "models.manager.chat_template_kwargs",
+        Kind::Values,
+        Part::Roles,
+    ),
+    key("models.judge.ref", Kind::Text, Part::Operational),
+    key("models.judge.quant", Kind::Text, Part::Operational),
+    key("models.judge.kv_dtype", Kind::Text, Part::Operational),
+    key(
+        "models.judge.chat_template_kwargs",
         Kind::Values,
         Part::Roles,
     ),

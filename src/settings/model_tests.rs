@@ -142,7 +142,7 @@ fn models_of_no_role_and_of_a_role_twice_are_refused() {
         quant.contains("mine.toml:3:1: `models.agent.quant`"),
         "{quant}"
     );
-    assert!(told(plain, &[], &["models.judge=b"]).contains("unknown key"));
+    assert!(told(plain, &[], &["models.critic=b"]).contains("unknown key"));
 }
 
 #[test]

@@ -42,6 +42,9 @@ pub struct ModelRules {
     pub member: RoleModel,
     #[serde(default)]
     pub manager: RoleModel,
+    /// Without a reference there is no judge.
+    #[serde(default)]
+    pub judge: RoleModel,
 }
 
 /// What a recipe says of a role's model. What is left out is the run's; for `status`, the customer's.
@@ -68,6 +71,9 @@ pub struct ModelChoice {
     pub kv_dtype: KvDtype,
 }
 
+/// Of a model whose template gets nothing.
+static NO_KWARGS: TemplateKwargs = TemplateKwargs::new();
+
 impl ModelRules {
     /// What is said of a role.
     #[must_use]
@@ -80,6 +86,7 @@ impl ModelRules {
             ModelRole::Experiences => &self.experiences,
             ModelRole::Member => &self.member,
             ModelRole::Manager => &self.manager,
+            ModelRole::Judge => &self.judge,
         }
     }
 
@@ -93,6 +100,7 @@ impl ModelRules {
             &mut self.experiences,
             &mut self.member,
             &mut self.manager,
+            &mut self.judge,
         ]
         .into_iter()
         .filter_map(|role| role.reference.as_mut())
@@ -120,11 +128,18 @@ impl RunSpec {
         }
     }
 
+    /// The model that judges the run's conversations, where one is named.
+    #[must_use]
+    pub fn judge(&self) -> Option<ModelChoice> {
+        let named = self.models.judge.reference.is_some();
+        named.then(|| self.model_of(ModelRole::Judge))
+    }
+
     /// Tokens that a role may think before each reply.
     #[must_use]
     pub fn thinking_of(&self, role: ModelRole) -> u32 {
         match role {
-            ModelRole::Status | ModelRole::Manager => 0,
+            ModelRole::Status | ModelRole::Manager | ModelRole::Judge => 0,
             _ => self.models.of(role).thinking.unwrap_or(self.thinking),
         }
     }
@@ -136,6 +151,8 @@ impl RunSpec {
             (Some(own), _) => own,
             (None, ModelRole::Status) => self.kwargs_of(ModelRole::Customer),
             (None, ModelRole::Manager) => self.kwargs_of(ModelRole::Member),
+            // What is said of the run's own model is not about it.
+            (None, ModelRole::Judge) => &NO_KWARGS,
             (None, _) => &self.chat_template_kwargs,
         }
     }

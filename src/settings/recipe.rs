@@ -44,6 +44,7 @@ pub struct ModelsFile {
     pub status: RoleModelFile,
     pub member: RoleModelFile,
     pub manager: RoleModelFile,
+    pub judge: RoleModelFile,
 }
 
 /// `[models.<role>]`; `<role> = "…"` is short for its `ref`.

@@ -293,6 +293,7 @@ impl Decide<'_> {
             experiences: of(ModelRole::Experiences, &file.experiences)?,
             member: of(ModelRole::Member, &file.member)?,
             manager: of(ModelRole::Manager, &file.manager)?,
+            judge: of(ModelRole::Judge, &file.judge)?,
         })
     }
 

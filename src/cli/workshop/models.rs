@@ -40,6 +40,15 @@ pub fn read_models(spec: &RunSpec) -> Result<Models, Failure> {
     Ok(models)
 }
 
+/// The model that judges a run, read, where one is named.
+pub fn read_judge(spec: &RunSpec) -> Result<Option<ChatModel>, Failure> {
+    let Some(choice) = spec.judge() else {
+        return Ok(None);
+    };
+    let model = read_model(&choice, &spec.engine)?;
+    Ok(Some(told(model, spec, ModelRole::Judge)?))
+}
+
 /// A role's model with what its chat template gets in that role.
 fn told(model: ChatModel, spec: &RunSpec, role: ModelRole) -> Result<ChatModel, Failure> {
     let kwargs = spec.kwargs_of(role);
@@ -129,6 +138,7 @@ pub fn cast(models: &Models, folder: Option<&Path>) -> Result<Cast, Failure> {
         experiences: player(ModelRole::Experiences)?,
         member: player(ModelRole::Member)?,
         manager: player(ModelRole::Manager)?,
+        judge: player(ModelRole::Judge)?,
     })
 }
 

@@ -46,6 +46,9 @@ pub struct Dials {
     pub context: usize,
     /// Milliseconds every call takes.
     pub delay_ms: u64,
+    /// What it answers to every question for a digit, on average; 0 lets it go by the words that question and conversation
+    /// share.
+    pub score: f64,
     /// Which prompt pack it asks for.
     pub full_prompts: bool,
 }
@@ -74,6 +77,7 @@ impl Default for Dials {
             copy: 0.0,
             context: 4096,
             delay_ms: 0,
+            score: 0.0,
             full_prompts: false,
         }
     }
@@ -132,6 +136,7 @@ impl Dials {
         "copy",
         "context",
         "delay_ms",
+        "score",
         "prompts",
     ];
 
@@ -164,6 +169,13 @@ impl Dials {
                 self.context = usize::try_from(whole()?).map_err(|_| bad("a smaller number"))?;
             }
             "delay_ms" => self.delay_ms = whole()?,
+            "score" => {
+                self.score = value
+                    .parse::<f64>()
+                    .ok()
+                    .filter(|score| (1.0..=5.0).contains(score))
+                    .ok_or_else(|| bad("a number from 1 to 5"))?;
+            }
             "prompts" => {
                 self.full_prompts = match value {
                     "full" => true,
@@ -264,6 +276,7 @@ impl fmt::Display for Dials {
             ("thank", self.thank),
             ("ask_back", self.ask_back),
             ("evade", self.evade),
+            ("score", self.score),
         ];
         for (name, chance) in later {
             if chance > 0.0 {

@@ -234,6 +234,46 @@ impl ScriptedModel {
             .collect())
     }
 
+    /// The log-probability of each choice as the beginning of a reply. Digits are likely as in throws of a coin for each
+    /// step of the scale, so that their mean is known: the `score` dial, or as far from 1 to 5 as words of the question
+    /// stand in the conversation. They have nine tenths of all replies. Other choices get fixed weights of their own.
+    ///
+    /// # Errors
+    /// When the view does not fit.
+    pub async fn weigh(
+        &self,
+        view: &View,
+        tail: &str,
+        choices: &[&str],
+    ) -> Result<Vec<f32>, ChatError> {
+        if choices.first() != Some(&"1") {
+            return self.choose(view, tail, choices).await;
+        }
+        self.check_context(view, tail, 1)?;
+        self.take_time(tail.len() % 3).await;
+        let last = lines::texts_of(view, ChatRole::User)
+            .last()
+            .unwrap_or_default();
+        let heads = if self.dials.score > 0.0 {
+            (self.dials.score - 1.0) / 4.0
+        } else {
+            shared(tail, last)
+        };
+        let steps = i32::try_from(choices.len()).unwrap_or(1) - 1;
+        let mut ways = 1.0;
+        let likelihood = |step: i32| {
+            let share = 0.9 * ways * heads.powi(step) * (1.0 - heads).powi(steps - step);
+            ways *= f64::from(steps - step) / f64::from(step + 1);
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "log-probabilities are single precision"
+            )]
+            let score = share.ln() as f32;
+            score
+        };
+        Ok((0..=steps).map(likelihood).collect())
+    }
+
     /// A member's turn with what the dials make it do beyond saying something.
     fn with_move(&self, line: String, view: &View, draw: Stream) -> String {
         let uniform = draw.unit(0);
@@ -314,6 +354,19 @@ fn mood(system: &str) -> &'static str {
     } else {
         "RESOLVED"
     }
+}
+
+/// How much of the longer words of one text stand in another, from 0.02 to 0.98.
+fn shared(text: &str, other: &str) -> f64 {
+    let long = |text: &str| -> std::collections::BTreeSet<String> {
+        text.split(|c: char| !c.is_alphanumeric())
+            .filter(|word| word.len() > 4)
+            .map(str::to_lowercase)
+            .collect()
+    };
+    let (words, others) = (long(text), long(other));
+    let count = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
+    (count(words.intersection(&others).count()) / count(words.len().max(1))).clamp(0.02, 0.98)
 }
 
 /// A fixed number in `[0, 1)` that belongs to a text.
