@@ -32,20 +32,36 @@ impl Runs {
 
     /// Runs in both over runs in either, 0 to 1; 0 of nothing.
     #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "counts of runs")]
     pub fn resemblance(&self, other: &Self) -> f64 {
+        self.resembles(other, 0.0).unwrap_or(0.0)
+    }
+
+    /// The resemblance, where it is `least` at least. Gives up as soon as too many runs are in one only.
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "counts of runs"
+    )]
+    fn resembles(&self, other: &Self, least: f64) -> Option<f64> {
+        let all = self.0.len() + other.0.len();
+        // both ≥ least · (all − both), and all − 2 · both are in one only; one more, for what was rounded.
+        let most_apart = all as f64 * (1.0 - least) / (1.0 + least);
+        let most_apart = most_apart as usize + 1;
+        if all == 0 || self.0.len().abs_diff(other.0.len()) > most_apart {
+            return None;
+        }
         let (mut a, mut b, mut both) = (0, 0, 0);
         while let (Some(left), Some(right)) = (self.0.get(a), other.0.get(b)) {
             both += usize::from(left == right);
             a += usize::from(left <= right);
             b += usize::from(right <= left);
+            if a + b - 2 * both > most_apart {
+                return None;
+            }
         }
-        let either = self.0.len() + other.0.len() - both;
-        if either == 0 {
-            0.0
-        } else {
-            both as f64 / either as f64
-        }
+        let resemblance = both as f64 / (all - both) as f64;
+        (resemblance >= least).then_some(resemblance)
     }
 
     /// As many runs as one that resembles this one by `least` must have one of, whichever it has (Bayardo, Ma and Srikant,
@@ -137,8 +153,7 @@ impl<Id: Copy + Ord + std::hash::Hash> Likeness<Id> {
         candidates.dedup();
         candidates
             .into_iter()
-            .map(|id| (id, self.runs[&id].resemblance(runs)))
-            .filter(|(_, resemblance)| *resemblance >= self.least)
+            .filter_map(|id| Some((id, self.runs[&id].resembles(runs, self.least)?)))
             .collect()
     }
 }
