@@ -11,6 +11,7 @@ mod utterance;
 mod words;
 
 pub use instructions::Instructions;
+pub use repetition::begins_anew;
 pub use utterance::Utterance;
 
 use crate::record::{GuardHit, GuardKind, Role};

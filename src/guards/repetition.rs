@@ -138,8 +138,9 @@ fn said_twice(said: &Utterance) -> Option<String> {
     again.map(|(index, _)| said.sentence(index).trim().to_owned())
 }
 
-/// Greets in the middle of a conversation as at its beginning.
-fn begins_anew(candidate: &Candidate<'_>) -> bool {
+/// Whether a reply greets in the middle of a conversation as at its beginning.
+#[must_use]
+pub fn begins_anew(candidate: &Candidate<'_>) -> bool {
     static GREETING: LazyLock<Phrases> = LazyLock::new(|| Phrases::new(GREETINGS));
     static OPENING: LazyLock<Phrases> = LazyLock::new(|| Phrases::new(OPENINGS));
     let Some(first) = candidate.own.first() else {

@@ -38,12 +38,51 @@ pub fn interval(
             statistic(&sample).filter(|value| !value.is_nan())
         })
         .collect();
+    central(&mut found, level)
+}
+
+/// The central interval of some numbers; none of nothing.
+fn central(found: &mut [f64], level: f64) -> Option<Interval> {
     found.sort_by(f64::total_cmp);
     let tail = (1.0 - level) / 2.0;
     Some(Interval {
-        low: quantile(&found, tail)?,
-        high: quantile(&found, 1.0 - tail)?,
+        low: quantile(found, tail)?,
+        high: quantile(found, 1.0 - tail)?,
     })
+}
+
+/// The interval of a sum over a sum, as of turns that thank over turns, each thing with its part of both. Work is shared
+/// among `threads`; the interval does not depend on how many. Samples whose second sum is not above 0 do not count.
+#[must_use]
+pub fn ratio_interval(
+    parts: &[(f64, f64)],
+    level: f64,
+    draw: Stream,
+    threads: usize,
+) -> Option<Interval> {
+    if parts.is_empty() {
+        return None;
+    }
+    let of = |nth: &u32| {
+        let draw = draw.at(u64::from(*nth));
+        let sums = (0..parts.len() as u64).fold((0.0, 0.0), |(above, below), place| {
+            let part = parts[draw.below(place, parts.len())];
+            (above + part.0, below + part.1)
+        });
+        ratio(sums)
+    };
+    let samples: Vec<u32> = (0..RESAMPLES).collect();
+    let mut found: Vec<f64> = super::parallel::map(&samples, threads, of)
+        .into_iter()
+        .flatten()
+        .collect();
+    central(&mut found, level)
+}
+
+/// A sum over a sum; none where the second is not above 0.
+#[must_use]
+pub fn ratio((above, below): (f64, f64)) -> Option<f64> {
+    (below > 0.0).then(|| above / below)
 }
 
 /// The interval of a mean.
@@ -109,6 +148,23 @@ mod tests {
         );
         let narrow = mean_interval(&values, 0.5, draw.child("boot")).unwrap();
         assert!(narrow.low > low && narrow.high < high);
+    }
+
+    #[test]
+    fn intervals_of_ratios_are_those_of_means_where_all_weigh_the_same() {
+        let draw = Stream::root(4);
+        let values: Vec<f64> = (0..90).map(|n| draw.child("value").unit(n)).collect();
+        let parts: Vec<(f64, f64)> = values.iter().map(|value| (*value, 1.0)).collect();
+        let mean = mean_interval(&values, 0.95, draw).unwrap();
+        for threads in [1, 2, 5] {
+            let found = ratio_interval(&parts, 0.95, draw, threads).unwrap();
+            assert!((found.low - mean.low).abs() < 1e-12 && (found.high - mean.high).abs() < 1e-12);
+        }
+        // One thing that weighs nothing but has all: samples that hold only it have no ratio.
+        let found = ratio_interval(&[(1.0, 0.0), (1.0, 1.0)], 1.0, draw, 1).unwrap();
+        assert!((found.low - 1.0).abs() < 1e-12 && (found.high - 2.0).abs() < 1e-12);
+        assert_eq!(ratio_interval(&[(1.0, 0.0)], 0.95, draw, 1), None);
+        assert_eq!(ratio_interval(&[], 0.95, draw, 1), None);
     }
 
     #[test]

@@ -68,6 +68,18 @@ impl Corpus {
             vocabulary: self.vocabulary,
         }
     }
+
+    /// The first words of some of the texts: index and how many, which is no more than the text has.
+    #[must_use]
+    pub fn cut(&self, parts: &[(usize, usize)]) -> Self {
+        Self {
+            texts: parts
+                .iter()
+                .map(|&(at, words)| self.texts[at][..words].to_vec())
+                .collect(),
+            vocabulary: self.vocabulary,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -102,5 +114,9 @@ mod tests {
         assert_eq!(corpus.texts(), [vec![0, 1, 0], vec![1, 2], vec![]]);
         assert_eq!((corpus.len(), corpus.vocabulary()), (3, 3));
         assert_eq!(corpus.some(&[1, 1]).texts(), [vec![1, 2], vec![1, 2]]);
+        assert_eq!(
+            corpus.cut(&[(1, 1), (0, 3)]).texts(),
+            [vec![1], vec![0, 1, 0]]
+        );
     }
 }

@@ -86,7 +86,7 @@ pub fn rate(nearest: &[Option<Nearest>], least: f64) -> Option<f64> {
 }
 
 /// The different runs of a text, in an order of their own.
-fn different(text: &[u32]) -> Vec<&[u32]> {
+pub(super) fn different(text: &[u32]) -> Vec<&[u32]> {
     let mut runs: Vec<&[u32]> = text.windows(RUN).collect();
     runs.sort_unstable();
     runs.dedup();

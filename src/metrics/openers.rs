@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use super::words;
 
-/// How texts begin.
+/// How texts begin, or end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Openers {
     /// The first words and how many texts begin with them: the most common first, equals in the order of the alphabet.
@@ -13,10 +13,26 @@ pub struct Openers {
 impl Openers {
     /// The first `words` words of each text; shorter texts are their own opener, texts without words do not count.
     pub fn of<'a>(texts: impl IntoIterator<Item = &'a str>, length: usize) -> Self {
+        Self::counted(
+            texts
+                .into_iter()
+                .map(|text| words(text).take(length).collect()),
+        )
+    }
+
+    /// The last `length` words of each text, likewise.
+    pub fn closing<'a>(texts: impl IntoIterator<Item = &'a str>, length: usize) -> Self {
+        Self::counted(texts.into_iter().map(|text| {
+            let mut words: Vec<String> = words(text).collect();
+            words.split_off(words.len().saturating_sub(length))
+        }))
+    }
+
+    fn counted(openers: impl Iterator<Item = Vec<String>>) -> Self {
         let mut found: HashMap<String, usize> = HashMap::new();
         let mut all = 0;
-        for text in texts {
-            let opener = words(text).take(length).collect::<Vec<_>>().join(" ");
+        for opener in openers {
+            let opener = opener.join(" ");
             if !opener.is_empty() {
                 *found.entry(opener).or_default() += 1;
                 all += 1;
@@ -68,5 +84,8 @@ mod tests {
         assert_eq!(openers.share_of_top(2), Some(0.75));
         assert_eq!(openers.share_of_top(9), Some(1.0));
         assert_eq!(Openers::of(["…"], 3).share_of_top(1), None);
+        let closers = Openers::closing(["Is that all? Thank you.", "Well, THANK you", "you"], 2);
+        let expected = [("thank you".to_owned(), 2), ("you".to_owned(), 1)];
+        assert_eq!(closers.counts(), expected);
     }
 }

@@ -14,6 +14,17 @@ pub(super) struct Reading {
     pub(super) way: &'static str,
 }
 
+impl Reading {
+    /// Says nothing.
+    pub(super) const NONE: Self = Self {
+        measures: "",
+        below: "",
+        inside: "",
+        above: "",
+        way: "",
+    };
+}
+
 impl Metric {
     /// A figure that says only what it is yet.
     pub(super) fn new(key: &str, title: &str, unit: Unit, value: Option<f64>) -> Self {

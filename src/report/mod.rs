@@ -1,24 +1,37 @@
 //! What a corpus is like: figures, how they lie against human conversations, and what to make of them. Samples in, one
 //! [`Report`] out; what shows it (terminal, JSON, HTML) knows the report only, not how its figures came about.
 
+mod augmentation;
 pub mod bands;
 mod build;
 mod context;
 mod counts;
+mod dialogue;
 mod figure;
 mod from_files;
 mod from_run;
+mod grounding;
 pub mod judge;
 mod lexical;
 mod material;
 pub mod page;
+mod redundancy;
 mod sections;
+mod semantic;
 mod shape;
+#[cfg(test)]
+mod tests;
+mod texts;
 
+pub use augmentation::augmentation;
 pub use context::Context;
+pub use dialogue::dialogue;
+pub use grounding::grounding;
 pub use lexical::lexical;
 pub use material::{FailedAttempt, Making, Material, Part};
+pub use redundancy::redundancy;
 pub use sections::corpus_sections;
+pub use semantic::semantic;
 pub use shape::shape;
 
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-use super::{Context, Section, lexical};
+use super::{Context, Section, augmentation, dialogue, grounding, lexical, redundancy, semantic};
 use crate::record::{Kind, Sample};
 
 /// What the texts of a corpus are like, in the order in which it is shown. Each kind of conversation is measured by itself;
@@ -15,17 +15,26 @@ pub fn corpus_sections(samples: &[&Sample], context: &Context<'_>) -> Vec<Sectio
         .filter(|(_, some)| !some.is_empty())
         .collect();
     let alone = kinds.len() == 1;
-    let of = |(kind, some): &(Kind, Vec<&Sample>)| {
-        let sections = [lexical(some, context)];
-        sections.map(|section| {
+    let mut sections = Vec::new();
+    for (kind, some) in kinds {
+        let found = [
+            Some(lexical(&some, context)),
+            Some(redundancy(&some, context)),
+            Some(semantic(&some, context)),
+            Some(dialogue(&some, context)),
+            grounding(&some, context),
+            augmentation(&some, context),
+        ];
+        let found = found.into_iter().flatten();
+        sections.extend(found.map(|section| {
             if alone {
                 section
             } else {
-                section.of_kind(*kind)
+                section.of_kind(kind)
             }
-        })
-    };
-    kinds.iter().flat_map(of).collect()
+        }));
+    }
+    sections
 }
 
 impl Section {
