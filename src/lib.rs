@@ -5,6 +5,7 @@ pub mod bench;
 pub mod brief;
 pub mod cli;
 pub mod dialogue;
+pub mod embed;
 pub mod engine;
 pub mod export;
 pub mod fsio;

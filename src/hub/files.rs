@@ -73,8 +73,26 @@ impl ModelFiles {
         {
             return Self::gguf(&folder.join(first), commit);
         }
+        Self::beside(folder, &names, commit, true)
+    }
+
+    /// The encoder in a folder in the Hugging Face layout: a model that reads texts and has no chat template.
+    ///
+    /// # Errors
+    /// As [`ModelFiles::in_folder`]; GGUF is not looked for.
+    pub fn encoder_in_folder(folder: &Path) -> Result<Self, HubError> {
+        Self::beside(folder, &names(folder)?, None, false)
+    }
+
+    /// Weights in safetensors and the files beside them; `chats` says whether a chat template must be among them.
+    fn beside(
+        folder: &Path,
+        names: &BTreeSet<String>,
+        commit: Option<String>,
+        chats: bool,
+    ) -> Result<Self, HubError> {
         let file = |name: &str| names.contains(name).then(|| folder.join(name));
-        let (weights, mut missing) = weights(folder, &names)?;
+        let (weights, mut missing) = weights(folder, names)?;
         let (config, tokenizer) = (file("config.json"), file("tokenizer.json"));
         let (tokenizer_config, chat_template) =
             (file("tokenizer_config.json"), file("chat_template.jinja"));
@@ -86,7 +104,7 @@ impl ModelFiles {
         lacks(config.is_some(), "config.json");
         lacks(tokenizer.is_some(), "tokenizer.json");
         lacks(
-            tokenizer_config.is_some() || chat_template.is_some(),
+            !chats || tokenizer_config.is_some() || chat_template.is_some(),
             "a chat template (chat_template.jinja, or tokenizer_config.json)",
         );
         match (config, tokenizer) {
@@ -115,7 +133,7 @@ impl ModelFiles {
             _ => Err(HubError::Incomplete {
                 folder: folder.to_owned(),
                 missing,
-                hint: hint(&names),
+                hint: hint(names),
             }),
         }
     }

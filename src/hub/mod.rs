@@ -129,3 +129,11 @@ pub fn resolve(reference: &str, places: &CachePlaces) -> Result<ModelFiles, HubE
         }
     }
 }
+
+/// The folder of a repository in the cache, whatever lies in it.
+///
+/// # Errors
+/// When it is not there, or no cache is known.
+pub fn folder_of(repo: &str, revision: &str, places: &CachePlaces) -> Result<PathBuf, HubError> {
+    Ok(cache::snapshot(places, repo, revision)?.0)
+}

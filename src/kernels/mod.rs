@@ -4,6 +4,7 @@
 mod attention;
 mod buffer;
 mod elementwise;
+mod encoder;
 mod experts;
 mod lanes;
 mod linear;
@@ -18,6 +19,7 @@ pub use attention::{
 };
 pub use buffer::Buffer;
 pub use elementwise::{Activation, exp_in_place};
+pub use encoder::{Pointwise, activate, attend_both_ways, layer_norm};
 pub use experts::{Expert, Experts};
 pub use linear::{BlockKind, BlocksError, Input, PackedLinear, Profile, Rows};
 pub use ops::{Attention, Before, Cap, Cpu, Embedding, Join, Linear};

@@ -158,6 +158,14 @@ impl Weights {
         self.find(name, &[len])?.floats()
     }
 
+    /// A matrix of `rows × k` as f32, row by row.
+    ///
+    /// # Errors
+    /// As [`Weights::vector`].
+    pub fn matrix(&self, name: &str, rows: usize, k: usize) -> Result<Vec<f32>, WeightsError> {
+        self.find(name, &[rows, k])?.floats()
+    }
+
     /// Matrices of `rows × k`, packed one below the other, with the biases of the same names where `bias`.
     ///
     /// # Errors
