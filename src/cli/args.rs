@@ -319,6 +319,10 @@ pub struct ReportArgs {
     /// How the rows of files are written: messages, sharegpt, asynth or convogen [default: what the first row says]
     #[arg(long = "as", value_name = "FORMAT", value_parser = foreign_format, hide_possible_values = true)]
     pub format: Option<ForeignFormat>,
+    /// Embedding model for what texts mean: a folder or org/name of the sentence-transformers kind (BERT family); without one,
+    /// words are counted
+    #[arg(long, value_name = "REF")]
+    pub embedder: Option<String>,
     /// The folder to write to
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,

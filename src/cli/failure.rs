@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use crate::bench::speed::SpeedError;
+use crate::embed::LoadError;
 use crate::engine::ChatError;
 use crate::hub::HubError;
 #[cfg(feature = "hub")]
@@ -223,6 +224,20 @@ impl From<ModelError> for Failure {
             | ModelError::Encode(_) => (Code::Data, None),
         };
         Self::of(code, &error, hint)
+    }
+}
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        let code = match error {
+            LoadError::Hub(error) => return error.into(),
+            LoadError::Weights(error) => return ModelError::from(error).into(),
+            LoadError::Tokenizer(error) => return ModelError::from(error).into(),
+            LoadError::Chat { .. } | LoadError::Gguf { .. } => Code::Usage,
+            LoadError::Family { .. } => Code::Data,
+            LoadError::File { ref path, .. } => unopened(path).unwrap_or(Code::Data),
+        };
+        Self::of(code, &error, None)
     }
 }
 

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use super::args::ReportArgs;
 use super::failure::{Code, Failure};
 use crate::fsio;
+use crate::metrics::semantic::Embed;
 use crate::report::{Context, Material, Report};
 use crate::run::RunDir;
 
@@ -15,7 +16,23 @@ mod summary;
 pub fn run(args: &ReportArgs) -> Result<ExitCode, Failure> {
     let target = Target::of(args)?;
     let material = material(&args.paths, args)?;
-    let report = Report::of(&material, &Context::plain(threads()));
+    let embedder = match &args.embedder {
+        None => None,
+        Some(reference) => Some(super::workshop::embedder(reference, threads())?),
+    };
+    let context = Context {
+        embedder: embedder.as_ref().map(|embedder| embedder as &dyn Embed),
+        ..Context::plain(threads())
+    };
+    let report = Report::of(&material, &context);
+    if let Some(embedder) = embedder.filter(|embedder| embedder.cut() > 0) {
+        eprintln!(
+            "note: {} reads {} tokens of a text at most; {} longer texts were cut at their end",
+            embedder.name(),
+            embedder.most_tokens(),
+            embedder.cut()
+        );
+    }
     let json = json(&report);
     let file = target.write("report.json", json.as_bytes())?;
     if args.json {

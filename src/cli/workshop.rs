@@ -26,7 +26,7 @@ use crate::settings::{
 use crate::{hash, import};
 use groups::GroupInputs;
 use models::{Models, read_models};
-pub use models::{cache_places, cores, find_files, load_options, read_parts};
+pub use models::{cache_places, cores, embedder, find_files, load_options, read_parts};
 pub use seating::{Seating, largest_groups};
 
 /// Settings from a recipe and the command line.

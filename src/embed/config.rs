@@ -153,7 +153,7 @@ impl EncoderConfig {
             eps: eps as f32,
             activation,
         };
-        if read.hidden % read.heads != 0 {
+        if !read.hidden.is_multiple_of(read.heads) {
             return Err(told(
                 heads,
                 &format!("a divisor of {hidden} ({})", read.hidden),

@@ -399,7 +399,7 @@ fn damaged_files_never_stop_the_program() {
 /// With a real model, against vectors of sentence-transformers: `tests/embed/compare.py` calls it.
 #[test]
 #[ignore = "needs a model: run tests/embed/compare.py"]
-#[expect(clippy::print_stderr, clippy::cast_precision_loss, reason = "a report")]
+#[expect(clippy::cast_precision_loss, reason = "a report")]
 fn a_real_model_computes_what_sentence_transformers_computes() {
     let place = |name: &str| PathBuf::from(std::env::var(name).expect(name));
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);

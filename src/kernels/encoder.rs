@@ -159,7 +159,7 @@ pub fn attend_both_ways(
             qkv: &qkv[text.start * 3 * width..text.end * 3 * width],
             width,
             first: head * head_dim,
-            head_dim,
+            len: head_dim,
             out: place.at(text.start * width),
         };
         let job = &job;
@@ -175,7 +175,8 @@ struct Head<'a> {
     width: usize,
     /// The head's first column.
     first: usize,
-    head_dim: usize,
+    /// Its columns.
+    len: usize,
     /// The text's first row of results.
     out: *mut f32,
 }
@@ -185,7 +186,7 @@ const QUERIES: usize = 6;
 
 #[inline(always)]
 unsafe fn head_of<V: Lanes>(job: &Head<'_>) {
-    let (d, row) = (job.head_dim, 3 * job.width);
+    let (d, row) = (job.len, 3 * job.width);
     let len = job.qkv.len() / row;
     let (keys, columns) = (len.next_multiple_of(16), d.next_multiple_of(16));
     // Keys stand in columns, values in rows; what pads either is zero.
@@ -223,7 +224,7 @@ unsafe fn queries<V: Lanes, const Q: usize>(
     (v, columns): (&[f32], usize),
     scores: &mut [f32],
 ) {
-    let (d, row) = (job.head_dim, 3 * job.width);
+    let (d, row) = (job.len, 3 * job.width);
     let len = v.len() / columns;
     #[expect(clippy::cast_precision_loss, reason = "head sizes are small")]
     let scale = 1.0 / (d as f32).sqrt();

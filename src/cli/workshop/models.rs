@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::memory;
 use crate::cli::failure::{Code, Failure};
+use crate::embed::Embedder;
 use crate::engine::{ChatModel, KvType, LoadOptions, LocalModel, Profile, ScriptedModel};
 use crate::hub::{self, CachePlaces, ModelFiles};
 use crate::model::ModelParts;
@@ -218,6 +219,12 @@ pub fn read_parts(reference: &str, template: bool, threads: usize) -> Result<Mod
 pub fn find_files(reference: &str) -> Result<ModelFiles, Failure> {
     let places = cache_places(&Environment::from_process());
     Ok(hub::resolve(reference, &places)?)
+}
+
+/// The embedder of a reference, loaded.
+pub fn embedder(reference: &str, threads: usize) -> Result<Embedder, Failure> {
+    let places = cache_places(&Environment::from_process());
+    Ok(Embedder::find(reference, &places, threads)?)
 }
 
 /// Where the Hugging Face cache may be.
