@@ -414,6 +414,96 @@ fn colour_is_for_terminals() {
 }
 
 #[test]
+fn conversations_are_marked_one_by_one_or_from_a_file() {
+    let place = Place::new();
+    let run = small_run(&place);
+    let listed = |flags: &[&str]| {
+        let mut arguments = vec!["review", run.as_str(), "--list"];
+        arguments.extend(flags);
+        place.ok(&arguments).out
+    };
+    assert_eq!(
+        listed(&[]),
+        "0 to keep, 0 to drop, 6 of those kept unmarked\n"
+    );
+
+    let kept: Vec<String> = place
+        .ok(&["export", &run, "--out", "-"])
+        .json_lines()
+        .iter()
+        .map(|row| row["id"].as_str().unwrap().to_owned())
+        .collect();
+    let (first, second) = (&kept[0], &kept[1]);
+    let mark = |mark: &str| place.ok(&["review", &run, "--mark", mark, "--note", "dull"]);
+    mark(&format!("{second}=drop"));
+    place.ok(&["review", &run, "--mark", &format!("{first}=keep")]);
+    // Another mark leaves the note.
+    place.ok(&["review", &run, "--mark", &format!("{second}=keep")]);
+    let list = listed(&[]);
+    assert!(
+        list.starts_with(first) && list.contains("keep  dull\n2 to keep, 0 to drop, 4 of"),
+        "{list}"
+    );
+    let text = place.read(&format!("{run}/review.jsonl"));
+    assert_eq!(text.lines().count(), 3, "{text}");
+
+    // What a page saves; the last line of an id counts, an empty one takes back.
+    let lines = format!(
+        "{{\"id\":\"{first}\"}}\n{{\"id\":\"{second}\",\"mark\":\"drop\"}}\n{{\"id\":\"{}\",\"mark\":\"drop\"}}\n",
+        kept[2]
+    );
+    place.write("marks.jsonl", &lines);
+    let import = ["review", &run, "--import", "marks.jsonl", "--json"];
+    let ended = place.ok(&import);
+    assert!(ended.err.starts_with("3 of 3 lines"), "{}", ended.err);
+    let told = ended.json();
+    assert_eq!(
+        (told["keep"].as_u64(), told["drop"].as_u64()),
+        (Some(0), Some(2))
+    );
+    assert_eq!(told["marks"][0]["id"], second.as_str());
+    assert_eq!(told["unmarked"], 4);
+    let again = place.ok(&import);
+    assert!(again.err.starts_with("0 of 3 lines"), "{}", again.err);
+
+    // Nothing is taken over from a file with something wrong in it.
+    let whole = place.read(&format!("{run}/review.jsonl"));
+    place.write("other.jsonl", &format!("{lines}{{\"id\":\"c/99/0\",\"mark\":\"drop\"}}\n{{\"id\":\"c/00/0\",\"mark\":\"keep\"}}"));
+    let told = place.fails(&["review", &run, "--import", "other.jsonl"], 65);
+    assert!(told.contains("no conversations c/00/0, c/99/0"), "{told}");
+    place.write("torn.jsonl", &lines[..lines.len() - 4]);
+    let told = place.fails(&["review", &run, "--import", "torn.jsonl"], 65);
+    assert!(told.contains("torn.jsonl: line 3: EOF"), "{told}");
+    place.fails(&["review", &run, "--import", "none.jsonl"], 66);
+    for (mark, code, told) in [
+        ("c/0/0", 2, "is no mark"),
+        ("c/0/0=maybe", 2, "is no mark"),
+        ("c/999/0=keep", 66, "there is no place 999"),
+        ("c/0/99=keep", 66, "not made yet"),
+        ("x=keep", 2, "names no conversation"),
+    ] {
+        let error = place.fails(&["review", &run, "--mark", mark], code);
+        assert!(error.contains(told), "{mark}: {error}");
+    }
+    assert_eq!(place.read(&format!("{run}/review.jsonl")), whole);
+
+    let told = place.fails(&["review", &run], 2);
+    assert!(
+        told.contains("needs a terminal") && told.contains("--import"),
+        "{told}"
+    );
+    // What a crash left behind is passed over, what was changed by hand is not.
+    place.write(
+        &format!("{run}/review.jsonl"),
+        &format!("{whole}{{\"id\":\"c/"),
+    );
+    assert_eq!(place.ok(&["review", &run, "--json"]).json()["drop"], 2);
+    place.write(&format!("{run}/review.jsonl"), &format!("drop it\n{whole}"));
+    let told = place.fails(&["review", &run, "--list"], 65);
+    assert!(told.contains("review.jsonl: line 1: "), "{told}");
+}
+
+#[test]
 fn help_and_completions() {
     let place = Place::new();
     for command in [
@@ -425,6 +515,7 @@ fn help_and_completions() {
         "status",
         "resume",
         "show",
+        "review",
         "export",
         "report",
         "models",

@@ -47,6 +47,11 @@ pub enum Command {
     /// conversation's topic, people, tone or page: a judge that scores these as high does not know what it says. Nothing of
     /// a conversation is changed; what was judged is not judged again.
     Judge(JudgeArgs),
+    /// Read a run's conversations one by one and mark which to keep and which to drop
+    ///
+    /// At a terminal: y keeps, x drops, n writes a note, and each mark is saved at once. Elsewhere --mark, --import and --list do
+    /// it. Marks are in review.jsonl in the run's folder; nothing else of the run changes.
+    Review(ReviewArgs),
     /// Write a run's conversations to a file
     Export(ExportArgs),
     /// Say how good a corpus is: a run, or files of conversations
@@ -272,6 +277,27 @@ pub struct JudgeArgs {
     pub json: bool,
     #[command(flatten)]
     pub engine: EngineArgs,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct ReviewArgs {
+    /// The run's folder, as runs/support-1a2b3c4d
+    pub run: PathBuf,
+    /// Mark one conversation, as c/12/0=drop; none takes mark and note back; may be given several times
+    #[arg(long, value_name = "ID=keep|drop|none", conflicts_with = "import")]
+    pub mark: Vec<String>,
+    /// A note beside the marks of --mark
+    #[arg(long, value_name = "TEXT", requires = "mark")]
+    pub note: Option<String>,
+    /// Take over marks from a file, as a report page saves them
+    #[arg(long, value_name = "FILE")]
+    pub import: Option<PathBuf>,
+    /// Print the marks and how many there are
+    #[arg(long)]
+    pub list: bool,
+    /// Print marks and counts as one JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Args, Clone, Debug)]

@@ -16,6 +16,7 @@ mod models;
 mod preview;
 mod recipes;
 mod report;
+mod review;
 mod score;
 mod scratch;
 mod shipped;
@@ -74,6 +75,7 @@ fn dispatch(command: Command) -> Result<ExitCode, Failure> {
         Command::Status(args) => status::run(&args),
         Command::Show(args) => show::run(&args),
         Command::Judge(args) => judge::run(&args),
+        Command::Review(args) => review::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Models(ModelsCommand::List { json }) => models::list(json),

@@ -38,8 +38,7 @@ pub fn run(args: &ShowArgs) -> Result<ExitCode, Failure> {
         whole: args.id.is_some(),
         json: args.json,
         prompts: args.prompts.then(|| Prompter::open(&dir)).transpose()?,
-        pages: pages(&dir),
-        models: dir.manifest().model_names(),
+        ..Shown::new(&dir)
     };
     if wanted.is_empty() {
         eprintln!(
@@ -72,7 +71,7 @@ fn gone(error: &io::Error) -> Result<ExitCode, Failure> {
 }
 
 /// The kept conversations, in plan order.
-fn kept(dir: &RunDir, replay: &Replay) -> Vec<(u64, u32)> {
+pub(super) fn kept(dir: &RunDir, replay: &Replay) -> Vec<(u64, u32)> {
     let attempts = dir.manifest().spec.max_attempts;
     let slots = replay.slots.range(..dir.count(replay).unwrap_or(0));
     slots
@@ -84,7 +83,11 @@ fn kept(dir: &RunDir, replay: &Replay) -> Vec<(u64, u32)> {
 }
 
 /// What an id names: one attempt (`c/12/0`), or all of a place (`12`).
-fn attempts(dir: &RunDir, replay: &Replay, id: &str) -> Result<Vec<(u64, u32)>, Failure> {
+pub(super) fn attempts(
+    dir: &RunDir,
+    replay: &Replay,
+    id: &str,
+) -> Result<Vec<(u64, u32)>, Failure> {
     let count = dir.count(replay).unwrap_or(0);
     let bad = || {
         Failure::new(Code::Usage, format!("`{id}` names no conversation"))
@@ -141,7 +144,7 @@ pub(super) fn pages(dir: &RunDir) -> BTreeMap<String, Page> {
 }
 
 /// How conversations are to be shown.
-struct Shown {
+pub(super) struct Shown {
     /// Everything that is known of it.
     whole: bool,
     json: bool,
@@ -152,7 +155,23 @@ struct Shown {
 }
 
 impl Shown {
-    fn conversation(&self, conversation: &Dialogue) -> Result<String, Failure> {
+    /// As people read them, in short.
+    pub(super) fn new(dir: &RunDir) -> Self {
+        Self {
+            whole: false,
+            json: false,
+            prompts: None,
+            pages: pages(dir),
+            models: dir.manifest().model_names(),
+        }
+    }
+
+    /// The same with everything that is known, or without.
+    pub(super) fn whole(&mut self, whole: bool) {
+        self.whole = whole;
+    }
+
+    pub(super) fn conversation(&self, conversation: &Dialogue) -> Result<String, Failure> {
         let prompts = self
             .prompts
             .as_ref()

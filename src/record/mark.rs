@@ -16,6 +16,34 @@ pub struct Mark {
     pub note: String,
 }
 
+impl Mark {
+    /// Reads marks, one a line; empty lines are passed over.
+    ///
+    /// # Errors
+    /// The first line that is no mark.
+    pub fn lines(text: &str) -> Result<Vec<Self>, BadMark> {
+        let lines = text.lines().enumerate();
+        let whole = lines.filter(|(_, line)| !line.trim().is_empty());
+        let mark = |(place, line)| {
+            serde_json::from_str(line).map_err(|error| BadMark {
+                line: place + 1,
+                message: format!(
+                    "{}; expected {{\"id\": \"c/3/1\", \"mark\": \"keep\"}}, or \"drop\", and a \"note\" where there is one",
+                    // It counts its own lines, of which there is one.
+                    error.to_string().replace(" at line 1 column", " at column"),
+                ),
+            })
+        };
+        whole.map(mark).collect()
+    }
+
+    /// Whether it says nothing, and takes back what was said before.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        self.mark.is_none() && self.note.is_empty()
+    }
+}
+
 /// Whether a reader would have a conversation in the dataset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -58,31 +86,21 @@ pub struct BadMark {
 pub struct Marks(BTreeMap<String, Mark>);
 
 impl Marks {
-    /// Reads lines of marks; empty ones are passed over.
+    /// The marks that lines amount to.
     ///
     /// # Errors
-    /// The first line that is no mark.
+    /// As [`Mark::lines`].
     pub fn parse(text: &str) -> Result<Self, BadMark> {
         let mut marks = Self::default();
-        for (place, line) in text.lines().enumerate() {
-            if line.trim().is_empty() {
-                continue;
-            }
-            marks.put(serde_json::from_str(line).map_err(|error| BadMark {
-                line: place + 1,
-                message: format!(
-                    "{}; expected {{\"id\": \"c/3/1\", \"mark\": \"keep\"}}, or \"drop\", and a \"note\" where there is one",
-                    // It counts its own lines, of which there is one.
-                    error.to_string().replace(" at line 1 column", " at column"),
-                ),
-            })?);
+        for mark in Mark::lines(text)? {
+            marks.put(mark);
         }
         Ok(marks)
     }
 
     /// Takes a mark in the place of an earlier one of the same conversation; one that says nothing takes it back.
     pub fn put(&mut self, mark: Mark) {
-        if mark.mark.is_none() && mark.note.is_empty() {
+        if mark.is_nothing() {
             self.0.remove(&mark.id);
         } else {
             self.0.insert(mark.id.clone(), mark);
