@@ -11,6 +11,7 @@ use crate::metrics::semantic::Embed;
 use crate::report::{Context, Material, Report};
 use crate::run::RunDir;
 
+mod page;
 mod summary;
 
 pub fn run(args: &ReportArgs) -> Result<ExitCode, Failure> {
@@ -35,11 +36,13 @@ pub fn run(args: &ReportArgs) -> Result<ExitCode, Failure> {
     }
     let json = json(&report);
     let file = target.write("report.json", json.as_bytes())?;
+    let page = page::html(&report, &material, &args.paths)?;
+    let page = target.write("report.html", page.as_bytes())?;
     if args.json {
         super::print(&json)?;
     } else {
         super::print(&summary::text(&report, super::talk::width()))?;
-        super::print(&format!("{}\n", file.display()))?;
+        super::print(&format!("{}\n{}\n", file.display(), page.display()))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -102,9 +102,10 @@ fn bars(out: &mut String, chart: &Chart) -> fmt::Result {
     } else {
         rows
     };
+    let by = if chart.x.is_empty() { "" } else { ", by " };
     write!(
         out,
-        "<p class=\"axis\">{}, by {}</p><div class=\"columns\">",
+        "<p class=\"axis\">{}{by}{}</p><div class=\"columns\">",
         Text(&chart.y),
         Text(&chart.x)
     )?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::record::{Mark, Marks, Page, Role, Sample, Support, Utterance, Verdict};
+use crate::record::{Mark, Marks, Page, Rewrite, Role, Sample, Support, Utterance, Verdict};
 
 use super::chart::cut;
 use super::html::{title, words};
@@ -27,7 +27,7 @@ pub struct Index<'a> {
     key: &'a str,
     chunk: usize,
     facets: Vec<Facet>,
-    ids: Vec<&'a str>,
+    ids: &'a [String],
     previews: Vec<String>,
     turns: Vec<usize>,
     words: Vec<usize>,
@@ -52,6 +52,7 @@ struct Facet {
 impl<'a> Index<'a> {
     pub fn new(
         key: &'a str,
+        ids: &'a [String],
         samples: &[&'a Sample],
         pages: &BTreeMap<String, Page>,
         marks: &'a Marks,
@@ -70,7 +71,7 @@ impl<'a> Index<'a> {
             key,
             chunk: CHUNK,
             facets: facets(samples, pages),
-            ids: samples.iter().map(|sample| sample.id.as_str()).collect(),
+            ids,
             previews: samples.iter().map(|sample| preview(sample)).collect(),
             turns: samples.iter().map(|sample| sample.turns.len()).collect(),
             words: each(&|turn| turn.text.split_whitespace().count()),
@@ -231,6 +232,9 @@ pub struct Detail<'a> {
     /// Who takes part: name, side and persona.
     s: Vec<(&'a str, &'static str, &'a str)>,
     t: Vec<Said<'a>>,
+    /// Steps from the question to the first message: what was asked for, and the text after it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    w: Vec<(String, &'a str)>,
     /// Why it was turned down: reason and detail.
     #[serde(skip_serializing_if = "Option::is_none")]
     v: Option<(String, &'a str)>,
@@ -299,6 +303,7 @@ impl<'a> Detail<'a> {
                     (speaker.name.as_str(), side, speaker.persona.as_str())
                 })
                 .collect(),
+            w: sample.rewrites.iter().map(step).collect(),
             t: sample.turns.iter().map(|turn| said(turn, page)).collect(),
             v: match &sample.verdict {
                 Verdict::Keep => None,
@@ -307,6 +312,15 @@ impl<'a> Detail<'a> {
             p: page.and(id),
         }
     }
+}
+
+fn step(rewrite: &Rewrite) -> (String, &str) {
+    let asked = format!("{}: {}", rewrite.kind, words(&rewrite.target));
+    let told = match &rewrite.left {
+        Some(why) => format!("{asked}, left as it was ({why})"),
+        None => asked,
+    };
+    (told, &rewrite.text)
 }
 
 fn said<'a>(turn: &'a Utterance, page: Option<&Page>) -> Said<'a> {

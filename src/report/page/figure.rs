@@ -6,24 +6,29 @@ use super::super::{Level, Metric, Place, Report, Section, Table};
 use super::html::Text;
 use super::number::{self, figure};
 
-/// Cards at the top of the page.
+/// Cards at the top of the page, and how many there are at least where there are as many figures.
 const CARDS: usize = 8;
+const FEW_CARDS: usize = 4;
+/// Rows of a table that stands open.
+const ROWS: usize = 8;
 
 /// What the headline rests on first, then what can be compared with people, in the order of the report.
-pub fn key_figures(report: &Report) -> Vec<&Metric> {
+pub fn key_figures<'a>(report: &'a Report) -> Vec<&'a Metric> {
     let all = || report.sections.iter().flat_map(|section| &section.metrics);
     let named = report.headline.points.iter().filter_map(|point| {
         let key = point.metric.as_deref()?;
         all().find(|metric| metric.key == key)
     });
     let banded = all().filter(|metric| metric.band.is_some());
-    let mut found: Vec<&Metric> = Vec::new();
-    for metric in named.chain(banded).chain(all()) {
-        if metric.value.is_some() && !found.iter().any(|other| other.key == metric.key) {
+    let mut found: Vec<&'a Metric> = Vec::new();
+    let mut take = |metric: &'a Metric, most: usize| {
+        let is_new = !found.iter().any(|other| other.key == metric.key);
+        if is_new && metric.value.is_some() && found.len() < most {
             found.push(metric);
         }
-    }
-    found.truncate(CARDS);
+    };
+    named.chain(banded).for_each(|metric| take(metric, CARDS));
+    all().for_each(|metric| take(metric, FEW_CARDS));
     found
 }
 
@@ -145,8 +150,12 @@ pub fn section(out: &mut String, section: &Section, against: Option<&str>) -> fm
         }
         out.push_str("</div>");
     }
-    for shown in &section.tables {
-        table(out, shown)?;
+    if !section.tables.is_empty() {
+        out.push_str("<div class=\"tables\">");
+        for shown in &section.tables {
+            table(out, shown)?;
+        }
+        out.push_str("</div>");
     }
     out.push_str("</section>\n");
     Ok(())
@@ -199,8 +208,17 @@ fn row(out: &mut String, metric: &Metric, against: Option<&str>) -> fmt::Result 
     Ok(())
 }
 
-/// Rows and columns.
+/// Rows and columns; folded where there are many.
 pub fn table(out: &mut String, table: &Table) -> fmt::Result {
+    let is_long = table.rows.len() > ROWS;
+    if is_long {
+        write!(
+            out,
+            "<details class=\"long\"><summary>{} <span class=\"count\">{}</span></summary>",
+            Text(&table.title),
+            number::count(table.rows.len())
+        )?;
+    }
     write!(
         out,
         "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"{0}\"><table class=\"plain\"><caption>{0}</caption><thead><tr>",
@@ -228,7 +246,8 @@ pub fn table(out: &mut String, table: &Table) -> fmt::Result {
         }
         out.push_str("</tr>");
     }
-    out.push_str("</tbody></table></div>\n");
+    out.push_str("</tbody></table></div>");
+    out.push_str(if is_long { "</details>\n" } else { "\n" });
     Ok(())
 }
 

@@ -54,7 +54,7 @@ pub struct Book<'a> {
     pub report: &'a Report,
     /// What marks are kept under in the reader's browser: another corpus, another key.
     pub key: &'a str,
-    /// All that can be looked at, in the order in which they are listed; their ids differ.
+    /// All that can be looked at, in the order in which they are listed.
     pub samples: &'a [&'a Sample],
     /// What they are about, by id; sentences that a page backs are shown with its words.
     pub pages: &'a BTreeMap<String, Page>,
@@ -70,8 +70,24 @@ pub fn html(book: &Book) -> String {
     out
 }
 
+/// Ids that differ: rows of files may share theirs.
+fn ids(samples: &[&Sample]) -> Vec<String> {
+    let mut taken = BTreeSet::new();
+    let of = |sample: &&Sample| {
+        let mut id = sample.id.clone();
+        let mut nth = 1;
+        while !taken.insert(id.clone()) {
+            nth += 1;
+            id = format!("{} ({nth})", sample.id);
+        }
+        id
+    };
+    samples.iter().map(of).collect()
+}
+
 fn write(out: &mut String, book: &Book) -> fmt::Result {
     let report = book.report;
+    let ids = ids(book.samples);
     let name = Text(&report.source.name);
     write!(
         out,
@@ -102,9 +118,9 @@ fn write(out: &mut String, book: &Book) -> fmt::Result {
     rejects(out, book)?;
     provenance(out, report)?;
     out.push_str("</main>\n");
-    written_out(out, book)?;
+    written_out(out, book, &ids)?;
     browser(out);
-    conversations(out, book)?;
+    conversations(out, book, &ids)?;
     writeln!(out, "<script>{SCRIPT}</script>")?;
     out.push_str("</body>\n</html>\n");
     Ok(())
@@ -295,9 +311,13 @@ fn provenance(out: &mut String, report: &Report) -> fmt::Result {
 }
 
 /// Conversations for those who have no script, and what it would add.
-fn written_out(out: &mut String, book: &Book) -> fmt::Result {
-    let kept = book.samples.iter().filter(|sample| sample.is_kept());
-    let kept: Vec<&&Sample> = kept.take(WRITTEN_OUT).collect();
+fn written_out(out: &mut String, book: &Book, ids: &[String]) -> fmt::Result {
+    type Shown<'a> = Vec<(&'a String, &'a &'a Sample)>;
+    let all = || ids.iter().zip(book.samples);
+    let kept: Shown = all()
+        .filter(|(_, sample)| sample.is_kept())
+        .take(WRITTEN_OUT)
+        .collect();
     let named: BTreeSet<&str> = book
         .report
         .rejects
@@ -305,9 +325,8 @@ fn written_out(out: &mut String, book: &Book) -> fmt::Result {
         .flat_map(|rejects| &rejects.samples)
         .map(|(id, _)| id.as_str())
         .collect();
-    let turned = book.samples.iter().filter(|sample| !sample.is_kept());
-    let turned: Vec<&&Sample> = turned
-        .filter(|sample| named.contains(sample.id.as_str()))
+    let turned: Shown = all()
+        .filter(|(id, sample)| !sample.is_kept() && named.contains(id.as_str()))
         .collect();
     out.push_str("<div class=\"without-script\" id=\"conversations\"><h2>Conversations</h2>");
     let left = book.samples.len() - kept.len() - turned.len();
@@ -327,13 +346,13 @@ fn written_out(out: &mut String, book: &Book) -> fmt::Result {
         out.push_str("With script, this page lists them ");
     }
     out.push_str("with filters, search and marks to keep or drop each.</p></noscript>");
-    for sample in kept {
-        transcript::conversation(out, sample, book.pages, true)?;
+    for (id, sample) in kept {
+        transcript::conversation(out, id, sample, book.pages)?;
     }
     if !turned.is_empty() {
         out.push_str("<h3>Turned down</h3>");
-        for sample in turned {
-            transcript::conversation(out, sample, book.pages, true)?;
+        for (id, sample) in turned {
+            transcript::conversation(out, id, sample, book.pages)?;
         }
     }
     out.push_str("</div>\n");
@@ -346,8 +365,8 @@ fn browser(out: &mut String) {
 }
 
 /// The data of the script.
-fn conversations(out: &mut String, book: &Book) -> fmt::Result {
-    let index = Index::new(book.key, book.samples, book.pages, book.marks);
+fn conversations(out: &mut String, book: &Book, ids: &[String]) -> fmt::Result {
+    let index = Index::new(book.key, ids, book.samples, book.pages, book.marks);
     writeln!(
         out,
         "<script type=\"application/json\" id=\"index\">{}</script>",

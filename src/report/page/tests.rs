@@ -4,7 +4,7 @@ use super::*;
 use crate::metrics::bootstrap::Interval;
 use crate::record::{
     Choice, EndReason, GuardHit, GuardKind, Kind, Link, Mark, Move, Outcome, Paragraph, Rejected,
-    Role, Speaker, Support, Utterance, Verdict, Why,
+    Rewrite, Role, Speaker, Support, Utterance, Verdict, Why,
 };
 use crate::report::{
     Band, Chart, ChartKind, Headline, Level, Metric, Point, REPORT_VERSION, Rejects, Section,
@@ -286,7 +286,17 @@ fn samples() -> Vec<Sample> {
         fields: BTreeMap::from([("topic".to_owned(), "A street party".to_owned())]),
     };
     vec![
-        sample("c/0/0", Verdict::Keep, vec![typed, linked]),
+        Sample {
+            rewrites: vec![Rewrite {
+                kind: "style".into(),
+                target: "non_native".into(),
+                text: "Can I send back it?".into(),
+                edits: 2,
+                left: None,
+                refused: Vec::new(),
+            }],
+            ..sample("c/0/0", Verdict::Keep, vec![typed, linked])
+        },
         sample(
             "c/1/0",
             reject,
@@ -458,7 +468,7 @@ fn conversations_can_be_filtered_by_what_tells_them_apart() {
     let all = samples();
     let all: Vec<&Sample> = all.iter().collect();
     let (pages, marks) = (pages(), marks());
-    let index = serde_json::to_value(Index::new("k", &all, &pages, &marks)).unwrap();
+    let index = serde_json::to_value(Index::new("k", &ids(&all), &all, &pages, &marks)).unwrap();
     let facets = index["facets"].as_array().unwrap();
     let found = |key: &str| facets.iter().find(|facet| facet["key"] == key);
     assert_eq!(
@@ -485,7 +495,8 @@ fn conversations_can_be_filtered_by_what_tells_them_apart() {
         .filter(|sample| sample.id != "c/2/0")
         .copied()
         .collect();
-    let index = serde_json::to_value(Index::new("k", &support, &pages, &marks)).unwrap();
+    let index =
+        serde_json::to_value(Index::new("k", &ids(&support), &support, &pages, &marks)).unwrap();
     let facets = index["facets"].as_array().unwrap();
     assert!(facets.iter().all(|facet| facet["key"] != "tone"));
 }

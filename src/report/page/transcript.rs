@@ -9,22 +9,18 @@ use crate::record::{Page, Role, Sample, Support, Utterance, Verdict};
 use super::chart::cut;
 use super::html::{Text, words};
 
-/// One conversation.
+/// One conversation, to be linked to by its id.
 pub fn conversation(
     out: &mut String,
+    id: &str,
     sample: &Sample,
     pages: &BTreeMap<String, Page>,
-    anchored: bool,
 ) -> fmt::Result {
-    out.push_str("<details class=\"conversation\"");
-    if anchored {
-        write!(out, " id=\"id={}\"", Text(&sample.id))?;
-    }
+    let id = Text(id);
     let first = sample.turns.iter().find(|turn| !turn.text.is_empty());
     write!(
         out,
-        "><summary><span class=\"id\">{}</span> {}<span class=\"quiet\">{}</span></summary>",
-        Text(&sample.id),
+        "<details class=\"conversation\" id=\"id={id}\"><summary><span class=\"id\">{id}</span> {}<span class=\"quiet\">{}</span></summary>",
         Text(&cut(first.map_or("(no turns)", |turn| &turn.text), 120)),
         Text(&about(sample, pages))
     )?;

@@ -35,7 +35,7 @@ async function show(nth) {
   }
   if (mine !== asked) return;
   const turns = make('ol', 'turns', ...one.t.map((turn) => said(turn, one)));
-  view.replaceChildren(head(place, nth, one), ...verdict(one), turns, particulars(one));
+  view.replaceChildren(head(place, nth, one), ...verdict(one), ...steps(one), turns, particulars(one));
   view.scrollTop = 0;
 }
 
@@ -89,6 +89,13 @@ function verdict(one) {
   if (!one.v) return [];
   const [reason, told] = one.v;
   return [make('p', 'turned', make('strong', '', `Turned down: ${reason}.`), ' ', told)];
+}
+
+/** How the question became the first message. */
+function steps(one) {
+  if (!one.w) return [];
+  const list = make('ol', '', ...one.w.map(([asked, text]) => make('li', '', make('p', 'quiet', asked), make('p', '', text))));
+  return [make('details', 'guard rewrites', make('summary', '', 'From the question to the first message'), list)];
 }
 
 /** A turn: who says it, what guards turned down before, the text with what backs it, notes. */
