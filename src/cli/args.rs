@@ -56,7 +56,8 @@ pub enum Command {
     Export(ExportArgs),
     /// Say how good a corpus is: a run, or files of conversations
     ///
-    /// Writes report.json to RUN/report or, for files, to STEM-report beside the first, and prints a summary.
+    /// Writes report.json and the page report.html, which needs nothing beside it, to RUN/report or, for files, to STEM-report
+    /// beside the first, and prints a summary. A run that is going on is looked at up to where its plan is finished.
     Report(ReportArgs),
     /// Look at chat models
     #[command(subcommand)]
@@ -345,6 +346,9 @@ pub struct ReportArgs {
     /// How the rows of files are written: messages, sharegpt, asynth or convogen [default: what the first row says]
     #[arg(long = "as", value_name = "FORMAT", value_parser = foreign_format, hide_possible_values = true)]
     pub format: Option<ForeignFormat>,
+    /// Another run, or another file, to put the same figures of beside these
+    #[arg(long, value_name = "RUN|FILE")]
+    pub against: Option<PathBuf>,
     /// Embedding model for what texts mean: a folder or org/name of the sentence-transformers kind (BERT family); without one,
     /// words are counted
     #[arg(long, value_name = "REF")]
@@ -355,6 +359,9 @@ pub struct ReportArgs {
     /// Print the report as one JSON object
     #[arg(long)]
     pub json: bool,
+    /// Write no page
+    #[arg(long)]
+    pub no_html: bool,
 }
 
 fn foreign_format(name: &str) -> Result<ForeignFormat, String> {

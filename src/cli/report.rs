@@ -4,9 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use indicatif::{ProgressBar, ProgressStyle};
+
 use super::args::ReportArgs;
 use super::failure::{Code, Failure};
+use super::talk;
 use crate::fsio;
+use crate::import::ForeignFormat;
 use crate::metrics::semantic::Embed;
 use crate::report::{Context, Material, Report};
 use crate::run::RunDir;
@@ -16,7 +20,13 @@ mod summary;
 
 pub fn run(args: &ReportArgs) -> Result<ExitCode, Failure> {
     let target = Target::of(args)?;
-    let material = material(&args.paths, args)?;
+    let told = Told::new();
+    let corpus = material(&args.paths, args.format, &told)?;
+    let other = match &args.against {
+        // The format of one says nothing of the other.
+        Some(path) => Some(material(std::slice::from_ref(path), None, &told)?),
+        None => None,
+    };
     let embedder = match &args.embedder {
         None => None,
         Some(reference) => Some(super::workshop::embedder(reference, threads())?),
@@ -25,7 +35,19 @@ pub fn run(args: &ReportArgs) -> Result<ExitCode, Failure> {
         embedder: embedder.as_ref().map(|embedder| embedder as &dyn Embed),
         ..Context::plain(threads())
     };
-    let report = Report::of(&material, &context);
+    told.say("measuring");
+    let mut report = Report::of(&corpus, &context);
+    if let Some(other) = &other {
+        report = report.against(&Report::of(other, &context));
+    }
+    let json = json(&report);
+    let mut written = vec![target.write("report.json", json.as_bytes())?];
+    if !args.no_html {
+        told.say("writing the page");
+        let page = page::html(&report, &corpus, &args.paths)?;
+        written.push(target.write("report.html", page.as_bytes())?);
+    }
+    told.done();
     if let Some(embedder) = embedder.filter(|embedder| embedder.cut() > 0) {
         eprintln!(
             "note: {} reads {} tokens of a text at most; {} longer texts were cut at their end",
@@ -34,15 +56,10 @@ pub fn run(args: &ReportArgs) -> Result<ExitCode, Failure> {
             embedder.cut()
         );
     }
-    let json = json(&report);
-    let file = target.write("report.json", json.as_bytes())?;
-    let page = page::html(&report, &material, &args.paths)?;
-    let page = target.write("report.html", page.as_bytes())?;
     if args.json {
         super::print(&json)?;
     } else {
-        super::print(&summary::text(&report, super::talk::width()))?;
-        super::print(&format!("{}\n{}\n", file.display(), page.display()))?;
+        super::print(&summary::text(&report, talk::width(), &written))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -60,56 +77,110 @@ fn json(report: &Report) -> String {
 }
 
 /// What the paths hold: one run, or files.
-fn material(paths: &[PathBuf], args: &ReportArgs) -> Result<Material, Failure> {
-    let folders = paths.iter().filter(|path| path.is_dir()).count();
-    if let ([path], 1) = (paths, folders) {
-        if args.format.is_some() {
-            return Err(Failure::new(
-                Code::Usage,
-                format!(
-                    "--as says how files are written; {} is a folder",
-                    path.display()
-                ),
-            )
-            .hint("leave out --as"));
-        }
-        let dir = RunDir::open(path)?;
-        let replay = dir.replay()?;
-        return Ok(Material::of_run(
-            &dir,
-            &replay,
-            path.display().to_string(),
-            |_| {},
-        )?);
-    }
-    if folders > 0 {
-        return Err(Failure::new(
+fn material(
+    paths: &[PathBuf],
+    format: Option<ForeignFormat>,
+    told: &Told,
+) -> Result<Material, Failure> {
+    let mut folders = paths.iter().filter(|path| path.is_dir());
+    match (folders.next(), paths) {
+        (None, _) => of_files(paths, format, told),
+        (Some(folder), [_]) if format.is_some() => Err(Failure::new(
             Code::Usage,
-            "a report is of one run, or of files; not of several runs or of both",
+            format!(
+                "--as says how files are written; {} is a folder",
+                folder.display()
+            ),
         )
-        .hint("--against compares two"));
+        .hint("leave out --as")),
+        (Some(folder), [_]) => {
+            let dir = RunDir::open(folder)?;
+            told.say(&format!("reading {}", folder.display()));
+            let replay = dir.replay()?;
+            let name = folder.display().to_string();
+            Ok(Material::of_run(&dir, &replay, name, |n| told.count(n))?)
+        }
+        (Some(folder), _) => Err(Failure::new(
+            Code::Usage,
+            format!(
+                "{} is a folder among other paths; a report is of one run, or of files",
+                folder.display()
+            ),
+        )
+        .hint("--against compares two")),
     }
+}
+
+fn of_files(
+    paths: &[PathBuf],
+    format: Option<ForeignFormat>,
+    told: &Told,
+) -> Result<Material, Failure> {
     let paths: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
-    Ok(Material::of_files(&paths, args.format, |_| {})?)
+    let material = Material::of_files(&paths, format, |path| {
+        told.say(&format!("reading {}", path.display()));
+    })?;
+    if material.samples.is_empty() {
+        return Err(Failure::new(
+            Code::Data,
+            format!("{}: no conversations", material.source.name),
+        )
+        .hint("a file needs one conversation that says something"));
+    }
+    Ok(material)
+}
+
+/// What is going on, on a terminal only.
+struct Told(ProgressBar);
+
+impl Told {
+    fn new() -> Self {
+        let bar = ProgressBar::new_spinner();
+        let style = ProgressStyle::with_template("{msg} {pos}").expect("a valid template");
+        bar.set_style(style);
+        Self(bar)
+    }
+
+    fn say(&self, what: &str) {
+        self.0
+            .set_style(ProgressStyle::with_template("{spinner} {msg}").expect("a valid template"));
+        self.0.set_message(what.to_owned());
+        self.0.tick();
+    }
+
+    /// How many conversations have been read.
+    fn count(&self, n: usize) {
+        if n.is_multiple_of(200) {
+            self.0
+                .set_message(format!("{} read", talk::grouped(n as u64)));
+            self.0.tick();
+        }
+    }
+
+    fn done(&self) {
+        self.0.finish_and_clear();
+    }
 }
 
 /// The folder that is written to.
 struct Target(PathBuf);
 
 impl Target {
-    /// Made, and known to be writable.
+    /// Made, and known to be writable, before any work.
     fn of(args: &ReportArgs) -> Result<Self, Failure> {
-        let first = &args.paths[0];
-        if let Err(error) = fs::metadata(first) {
-            return Err(Failure::read(first, &error));
+        for path in args.paths.iter().chain(&args.against) {
+            if let Err(error) = fs::metadata(path) {
+                return Err(Failure::read(path, &error));
+            }
+            if path.is_dir() {
+                // Nothing is made in what is no run.
+                RunDir::open(path)?;
+            }
         }
+        let first = &args.paths[0];
         let folder = match &args.out {
             Some(out) => out.clone(),
-            None if first.is_dir() => {
-                // Nothing is made in what is no run.
-                RunDir::open(first)?;
-                first.join("report")
-            }
+            None if first.is_dir() => first.join("report"),
             None => {
                 let mut name = first.file_stem().unwrap_or_default().to_owned();
                 name.push("-report");
@@ -117,8 +188,12 @@ impl Target {
             }
         };
         fs::create_dir_all(&folder).map_err(|error| Failure::write(&folder, &error))?;
-        let file = folder.join("report.json");
-        fsio::check_writable(&file).map_err(|error| Failure::write(&file, &error))?;
+        let html = (!args.no_html).then_some("report.html");
+        for name in ["report.json"].into_iter().chain(html) {
+            let file = folder.join(name);
+            fsio::remove_leftovers(&file);
+            fsio::check_writable(&file).map_err(|error| Failure::write(&file, &error))?;
+        }
         Ok(Self(folder))
     }
 

@@ -151,7 +151,7 @@ fn next(status: &Status, run: &Path) -> String {
             format!("`colloquy show {run} 0` shows why nothing was kept")
         }
         RunState::Complete => format!(
-            "`colloquy show {run}` reads it, `colloquy export {run} --out FILE` writes it out"
+            "`colloquy report {run}` says how good it is, `colloquy export {run} --out FILE` writes it out"
         ),
         RunState::Partial => {
             format!("`colloquy resume {run}` goes on; what is finished can be exported now")

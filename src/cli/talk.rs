@@ -141,7 +141,8 @@ pub fn width() -> usize {
     }
 }
 
-fn wrap(text: &str, width: usize) -> Vec<String> {
+/// The words of a text in lines of `width` columns.
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     for word in text.split_whitespace() {

@@ -1,7 +1,8 @@
 use super::{
-    Context, Headline, Level, Material, REPORT_VERSION, Rejects, Report, Section, corpus_sections,
-    shape,
+    Context, Headline, Material, Part, REPORT_VERSION, Rejects, Report, Section, corpus_sections,
+    judge, making, notebook, shape,
 };
+use crate::import::ForeignFormat;
 use crate::record::Verdict;
 use crate::run::PROGRAM;
 
@@ -13,19 +14,23 @@ impl Report {
     #[must_use]
     pub fn of(material: &Material, context: &Context<'_>) -> Self {
         let kept = material.kept();
-        let mut sections: Vec<Section> = vec![shape(&kept, context)];
+        let asynth = |part: &Part| part.format == ForeignFormat::Asynth;
+        let mut sections: Vec<Section> = Vec::new();
+        if !material.files.is_empty() && material.files.iter().all(asynth) {
+            sections.push(notebook(material));
+        }
+        sections.push(shape(&kept, context));
+        sections.extend(making::sections(material));
         sections.extend(corpus_sections(&kept, context));
+        sections.extend(material.judged.as_ref().map(judge::section));
+        let rejects = rejects(material);
         Self {
             version: REPORT_VERSION,
             program: PROGRAM.to_owned(),
             source: material.source.clone(),
-            headline: Headline {
-                level: Level::Mixed,
-                text: format!("{} conversations.", kept.len()),
-                points: Vec::new(),
-            },
+            headline: Headline::of(material, &sections, &rejects),
             sections,
-            rejects: rejects(material),
+            rejects,
             against: None,
         }
     }

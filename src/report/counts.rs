@@ -37,10 +37,23 @@ pub(super) fn ratio(pairs: &[(f64, f64)], draw: Stream) -> (Option<f64>, Option<
     (value, found)
 }
 
-/// A share of things, with its interval.
-pub(super) fn share(yes: &[bool], draw: Stream) -> (Option<f64>, Option<Interval>) {
-    let pairs: Vec<(f64, f64)> = yes.iter().map(|yes| (f64::from(*yes), 1.0)).collect();
-    ratio(&pairs, draw)
+/// A share of things that have nothing to do with each other, with Wilson's interval (Probable inference, the law of
+/// succession, and statistical inference, 1927): resampling would call a share of none or all certain.
+pub(super) fn share(yes: &[bool]) -> (Option<f64>, Option<Interval>) {
+    const Z: f64 = 1.959_963_984_540_054;
+    if yes.is_empty() {
+        return (None, None);
+    }
+    let n = number(yes.len());
+    let share = number(yes.iter().filter(|yes| **yes).count()) / n;
+    let whole = 1.0 + Z * Z / n;
+    let centre = (share + Z * Z / (2.0 * n)) / whole;
+    let half = Z * (share * (1.0 - share) / n + Z * Z / (4.0 * n * n)).sqrt() / whole;
+    let interval = Interval {
+        low: (centre - half).clamp(0.0, share),
+        high: (centre + half).clamp(share, 1.0),
+    };
+    (Some(share), Some(interval))
 }
 
 /// `12.3`
@@ -77,10 +90,8 @@ pub(super) fn histogram(
         .collect();
     all.sort_unstable();
     // Far outliers would leave the others in one bin.
-    let reach = all
-        .get(all.len().saturating_sub(1) * 99 / 100)
-        .copied()
-        .unwrap_or(0);
+    let most = (all.len().saturating_sub(1) * 99).div_ceil(100);
+    let reach = all.get(most).copied().unwrap_or(0);
     let largest = all.last().copied().unwrap_or(0);
     let width = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]
         .into_iter()
@@ -143,4 +154,43 @@ pub(super) fn counted(names: impl IntoIterator<Item = String>) -> Vec<(String, u
     let mut counts: Vec<(String, usize)> = counts.into_iter().collect();
     counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     counts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_of_few_are_not_certain() {
+        let of = |yes: usize, n: usize| {
+            let all: Vec<bool> = (0..n).map(|at| at < yes).collect();
+            let (share, interval) = share(&all);
+            let Interval { low, high } = interval.unwrap();
+            (share.unwrap(), low, high)
+        };
+        let (share_, low, high) = of(0, 10);
+        assert!(
+            share_ == 0.0 && low == 0.0 && (high - 0.2775).abs() < 1e-4,
+            "{high}"
+        );
+        let (_, low, high) = of(5, 10);
+        assert!(
+            (low - 0.2366).abs() < 1e-4 && (high - 0.7634).abs() < 1e-4,
+            "{low} {high}"
+        );
+        assert!(of(10, 10).2 >= 1.0);
+        assert_eq!(share(&[]), (None, None));
+    }
+
+    #[test]
+    fn bins_hold_everything() {
+        let values = [vec![5; 200], vec![0, 1, 9, 10, 19, 95, 100, 399]].concat();
+        let chart = histogram("k", "t", "x", "y", &[("a", values)]);
+        assert_eq!(chart.labels.len(), chart.series[0].values.len());
+        assert!((chart.series[0].values.iter().sum::<f64>() - 208.0).abs() < 1e-9);
+        assert_eq!(chart.labels[0], "0–4");
+        assert_eq!(chart.labels.last().unwrap(), "95+");
+        let none = histogram("k", "t", "x", "y", &[("a", Vec::new())]);
+        assert_eq!(none.labels, ["0"]);
+    }
 }

@@ -57,6 +57,21 @@ impl Metric {
         self
     }
 
+    /// Where it lies for sure: outside only where its whole interval does, or its value where it has no interval. None where
+    /// there is no band.
+    #[must_use]
+    pub fn place(&self) -> Option<Place> {
+        let (value, band) = (self.value?, self.band.as_ref()?);
+        let (low, high) = self
+            .interval
+            .map_or((value, value), |interval| (interval.low, interval.high));
+        Some(match (band.place(low), band.place(high)) {
+            (Place::Below, Place::Below) => Place::Below,
+            (Place::Above, Place::Above) => Place::Above,
+            _ => Place::Inside,
+        })
+    }
+
     /// Writes the reading, which knows value and band by now.
     pub(super) fn read(mut self, reading: Reading) -> Self {
         let measures = reading.measures;

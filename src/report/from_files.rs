@@ -26,6 +26,7 @@ impl Material {
             material.samples.extend(samples);
             let part = Part {
                 name: path.display().to_string(),
+                format,
                 samples: start..material.samples.len(),
             };
             facts.push((

@@ -71,6 +71,7 @@ impl Material {
             samples,
             files: Vec::new(),
             making: Some(making),
+            judged: dir.judgements()?,
         })
     }
 }

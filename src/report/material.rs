@@ -2,7 +2,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::Source;
-use crate::record::Sample;
+use crate::import::ForeignFormat;
+use crate::record::{Judgements, Sample};
 
 /// What a report is made from.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -14,12 +15,15 @@ pub struct Material {
     pub files: Vec<Part>,
     /// What only a run knows.
     pub making: Option<Making>,
+    /// What a judge made of a run.
+    pub judged: Option<Judgements>,
 }
 
 /// The conversations of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
     pub name: String,
+    pub format: ForeignFormat,
     /// Places among the samples.
     pub samples: Range<usize>,
 }

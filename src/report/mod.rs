@@ -4,6 +4,7 @@
 mod augmentation;
 pub mod bands;
 mod build;
+mod compare;
 mod context;
 mod counts;
 mod dialogue;
@@ -11,11 +12,16 @@ mod figure;
 mod from_files;
 mod from_run;
 mod grounding;
+mod headline;
 pub mod judge;
 mod lexical;
+mod making;
 mod material;
+mod notebook;
 pub mod page;
 mod redundancy;
+#[cfg(test)]
+mod report_tests;
 mod sections;
 mod semantic;
 mod shape;
@@ -29,6 +35,7 @@ pub use dialogue::dialogue;
 pub use grounding::grounding;
 pub use lexical::lexical;
 pub use material::{FailedAttempt, Making, Material, Part};
+pub use notebook::notebook;
 pub use redundancy::redundancy;
 pub use sections::corpus_sections;
 pub use semantic::semantic;
@@ -126,7 +133,7 @@ pub struct Metric {
     /// None where there is too little to tell; `note` says why.
     pub value: Option<f64>,
     pub unit: Unit,
-    /// 95 %, by bootstrap over conversations.
+    /// 95 %, by bootstrap over conversations; of shares of conversations, Wilson's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<Interval>,
     /// Where human conversations lie.

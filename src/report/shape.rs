@@ -47,7 +47,7 @@ pub fn shape(samples: &[&Sample], context: &Context<'_>) -> Section {
     for role in &roles {
         metrics.extend(role_metrics(*role, samples, &lengths, draw));
     }
-    metrics.extend(end_metrics(samples, draw));
+    metrics.extend(end_metrics(samples));
     let mut charts = vec![histogram(
         "shape.turns",
         "Turns of a conversation",
@@ -257,7 +257,7 @@ fn role_metrics(
     metrics
 }
 
-fn end_metrics(samples: &[&Sample], draw: Stream) -> Vec<Metric> {
+fn end_metrics(samples: &[&Sample]) -> Vec<Metric> {
     let mut metrics = Vec::new();
     let known: Vec<bool> = samples
         .iter()
@@ -266,7 +266,7 @@ fn end_metrics(samples: &[&Sample], draw: Stream) -> Vec<Metric> {
         .map(|sample| sample.outcome == Some(Outcome::Resolved))
         .collect();
     if !known.is_empty() {
-        let (value, interval) = share(&known, draw.child("resolved"));
+        let (value, interval) = share(&known);
         metrics.push(
             Metric::new("shape.resolved", "resolved", Unit::Share, value)
                 .within(interval)
@@ -287,7 +287,7 @@ fn end_metrics(samples: &[&Sample], draw: Stream) -> Vec<Metric> {
         })
         .collect();
     if !ends.is_empty() {
-        let (value, interval) = share(&ends, draw.child("cut"));
+        let (value, interval) = share(&ends);
         metrics.push(
             Metric::new("shape.cut", "ended by a limit", Unit::Share, value)
                 .within(interval)

@@ -99,6 +99,13 @@ pub fn closing(workshop: &Workshop, session: &Session) -> Result<String, Failure
     for line in session.seating.usage() {
         let _ = writeln!(text, "{line}");
     }
+    if status.kept > 0 {
+        let _ = writeln!(
+            text,
+            "`colloquy report {}` says how good they are.",
+            dir.path().display()
+        );
+    }
     if session.dir.manifest().is_demo() {
         let _ = writeln!(
             text,
