@@ -15,9 +15,10 @@ pub use stop::Stop;
 
 use super::args::{EngineArgs, GenerateArgs, ResumeArgs};
 use super::failure::{Code, Failure};
+use super::judge::{self, Wish, judge_run};
 use super::maker::RunMaker;
 use super::talk::grouped;
-use super::workshop::models::{by_model, roles};
+use super::workshop::models::{by_model, read_judge, roles};
 use super::workshop::{Seating, Workshop, engine_room, read_settings};
 use crate::engine::{ChatModel, EngineStats, LocalModel};
 use crate::export;
@@ -87,6 +88,8 @@ fn carry_on(
     as_json: bool,
 ) -> Result<ExitCode, Failure> {
     let started = Instant::now();
+    // What it lacks is told now, not after hours.
+    let judge = read_judge(&workshop.spec)?;
     eprintln!("{}", headline(workshop));
     if let Some(line) = engine_line(workshop, seating)? {
         eprintln!("{line}");
@@ -119,13 +122,22 @@ fn carry_on(
     drop(lock);
     let status = dir.status(&replay);
     let seconds = started.elapsed().as_secs_f64();
+    let judges = judge.filter(|_| matches!(end, End::Complete | End::Limit));
     if as_json {
-        let value = json!({
+        let engine = engine_figures(workshop);
+        let judging = judged(workshop, &dir, judges, &stop)?;
+        let mut value = json!({
             "run": dir.path(), "export": path, "rows": rows, "state": status.state,
             "seconds": seconds, "end": format!("{end:?}").to_lowercase(),
-            "status": status, "engine": engine_figures(workshop),
+            "status": status, "engine": engine,
         });
+        if let Some(judging) = &judging {
+            value["judge"] = judge::as_json(&dir, judging);
+        }
         super::print(&format!("{value}\n"))?;
+        if let Some(judging) = judging {
+            return judging.code(&dir);
+        }
     } else {
         let session = Session {
             dir: &dir,
@@ -138,6 +150,10 @@ fn carry_on(
             seating,
         };
         super::print(&closing(workshop, &session)?)?;
+        if let Some(judging) = judged(workshop, &dir, judges, &stop)? {
+            super::print(&judge::as_text(&dir, &judging))?;
+            return judging.code(&dir);
+        }
     }
     match end {
         End::Interrupted => {
@@ -168,6 +184,32 @@ fn carry_on(
         }
         End::Complete | End::Limit => Ok(ExitCode::SUCCESS),
     }
+}
+
+/// Lets the recipe's judge judge what there is, in the memory of the models that made it; none without a judge, or where
+/// there is nothing.
+fn judged(
+    workshop: &Workshop,
+    dir: &RunDir,
+    judge: Option<ChatModel>,
+    stop: &Stop,
+) -> Result<Option<judge::Judging>, Failure> {
+    let Some(model) = judge else {
+        return Ok(None);
+    };
+    for other in workshop.models.values() {
+        if let ChatModel::Local(other) = other {
+            other.unload();
+        }
+    }
+    let wish = Wish {
+        aspects: judge::aspects_of(&workshop.spec, None)?,
+        sample: None,
+    };
+    stop.patience();
+    let judging = judge_run(dir, &workshop.spec, model, wish, stop.cancel())?;
+    stop.no_more_patience();
+    Ok(judging)
 }
 
 /// Runs the plan on this thread, until the time is over where there is a `deadline`.

@@ -21,8 +21,8 @@ use crate::engine::{ChatModel, Message};
 use crate::model::template::Thought;
 use crate::pipeline::{Asked, Members, Seen, Sides, Subject, SupportSettings, seen, seen_in_group};
 use crate::record::{
-    Conversation, Dialogue, Goal, GoalState, GroupChat, Link, ModelRole, Page, Rejected, Support,
-    Turn, Verdict,
+    Conversation, Dialogue, Goal, GoalState, GroupChat, Judgement, Judgements, Link, ModelRole,
+    Page, Rejected, Score, Support, Turn, Verdict,
 };
 use crate::run::{AttemptEnd, Replay, RunDir, SlotState, conversation_id};
 use crate::settings::Stage;
@@ -38,6 +38,7 @@ pub fn run(args: &ShowArgs) -> Result<ExitCode, Failure> {
         whole: args.id.is_some(),
         json: args.json,
         prompts: args.prompts.then(|| Prompter::open(&dir)).transpose()?,
+        judgements: dir.judgements()?.unwrap_or_default(),
         ..Shown::new(&dir)
     };
     if wanted.is_empty() {
@@ -152,6 +153,7 @@ pub(super) struct Shown {
     pages: BTreeMap<String, Page>,
     /// By role, as the user named them.
     models: BTreeMap<ModelRole, String>,
+    judgements: Judgements,
 }
 
 impl Shown {
@@ -163,6 +165,7 @@ impl Shown {
             prompts: None,
             pages: pages(dir),
             models: dir.manifest().model_names(),
+            judgements: Judgements::default(),
         }
     }
 
@@ -182,6 +185,9 @@ impl Shown {
             if let Some(prompts) = prompts {
                 value["prompts"] = prompts.iter().map(Prompt::to_json).collect();
             }
+            if let Some(judgement) = self.judgements.of(conversation.id()) {
+                value["judgement"] = json!(judgement);
+            }
             return Ok(format!("{value}\n"));
         }
         let page = |id: &str| self.pages.get(id);
@@ -190,7 +196,8 @@ impl Shown {
             let page = conversation
                 .support()
                 .and_then(|made| page(&made.cell.page));
-            text.push_str(&particulars(conversation, page, &self.models));
+            let judged = self.judgements.of(conversation.id());
+            text.push_str(&particulars(conversation, page, &self.models, judged));
         }
         for prompt in prompts.iter().flatten() {
             text.push_str(&prompt.to_text());
@@ -224,6 +231,7 @@ fn particulars(
     conversation: &Dialogue,
     page: Option<&Page>,
     models: &BTreeMap<ModelRole, String>,
+    judged: Option<&Judgement>,
 ) -> String {
     let mut lines = match conversation {
         Dialogue::Support(conversation) => of_support(conversation),
@@ -235,6 +243,7 @@ fn particulars(
     };
     lines.push(("models".into(), status::models(models)));
     lines.push(("verdict".into(), verdict));
+    lines.extend(judged.map(|judged| ("judged".into(), told_scores(judged))));
     match conversation {
         Dialogue::Support(conversation) => {
             for (place, turn) in conversation.turns.iter().enumerate() {
@@ -282,6 +291,21 @@ fn particulars(
         let _ = writeln!(text, "  {} {value}", dim.apply_to(format!("{name:<9}")));
     }
     text
+}
+
+/// A judge's scores in a line.
+fn told_scores(judged: &Judgement) -> String {
+    let score = |(aspect, score): (&String, &Score)| {
+        let control = score.control.as_ref();
+        let control = control.map_or(String::new(), |one| format!(" (control {:.1})", one.value));
+        format!("{} {:.1}{control}", aspect.replace('_', " "), score.value)
+    };
+    let harm = judged.harm.iter().map(|harm| {
+        let is = if harm.is_harmful() { "" } else { "not " };
+        format!("turn {} {is}harmful ({:.0} %)", harm.turn, 100.0 * harm.yes)
+    });
+    let all: Vec<String> = judged.scores.iter().map(score).chain(harm).collect();
+    all.join(", ")
 }
 
 fn of_support(conversation: &Conversation) -> Vec<(String, String)> {

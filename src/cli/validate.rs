@@ -6,6 +6,7 @@ mod language;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use estimate::Work;
 use findings::{Findings, ModelFigures, ModelTerms, PlanFigures, ViewFigures};
@@ -17,7 +18,7 @@ use super::maker::group::group_settings;
 use super::maker::{query_settings, support_settings};
 use super::talk::grouped;
 use super::workshop::largest_groups;
-use super::workshop::models::by_model;
+use super::workshop::models::{Models, by_model, cast, read_judge};
 use super::workshop::{
     Workshop, asked_pages, foreseen, load_pages, read_settings, thoughts, unasked_note,
 };
@@ -65,7 +66,9 @@ pub fn run(args: &ValidateArgs) -> Result<ExitCode, Failure> {
         Ok(workshop) => {
             let model = measure(workshop, &slots, &mut impossible, &mut notes)?;
             let prompts = &workshop.cast.of(spec.leading_role()).prompts;
-            (prompts.pack(), samples(&spec, &workshop.cast)?, Ok(model))
+            let judge = judge_prompts(&spec)?;
+            let samples = samples(&spec, &workshop.cast, judge.as_deref())?;
+            (prompts.pack(), samples, Ok(model))
         }
         Err(reason) => {
             // A model that does not say otherwise gets the full pack.
@@ -454,19 +457,32 @@ fn tight_pages(tight: &[(String, ModelRole, usize)]) -> BTreeMap<&str, usize> {
 }
 
 /// Each prompt that is used, from the pack of who gets it.
-fn samples(spec: &RunSpec, cast: &Cast) -> Result<Vec<Sample>, Failure> {
+fn samples(spec: &RunSpec, cast: &Cast, judge: Option<&Prompts>) -> Result<Vec<Sample>, Failure> {
     let own = &cast.of(spec.leading_role()).prompts;
     let mut samples = own.samples()?;
     keep_used(spec, &mut samples);
     for sample in &mut samples {
-        let reader = cast.of(reader(sample.template));
-        if reader.prompts.pack() != own.pack() {
-            let other = reader.prompts.samples()?;
+        let reader = match (reader(sample.template), judge) {
+            (ModelRole::Judge, Some(judge)) => judge,
+            (reader, _) => &cast.of(reader).prompts,
+        };
+        if reader.pack() != own.pack() {
+            let other = reader.samples()?;
             let same = other.into_iter().find(|s| s.template == sample.template);
             *sample = same.expect("every pack has every template");
         }
     }
     Ok(samples)
+}
+
+/// The prompts that suit the judge, where there is one.
+fn judge_prompts(spec: &RunSpec) -> Result<Option<Arc<Prompts>>, Failure> {
+    let Some(model) = read_judge(spec)? else {
+        return Ok(None);
+    };
+    let models = Models::from([(ModelRole::Judge, model)]);
+    let cast = cast(&models, spec.prompts.as_deref())?;
+    Ok(Some(Arc::clone(&cast.of(ModelRole::Judge).prompts)))
 }
 
 /// Who reads what a template makes.
@@ -503,7 +519,9 @@ fn keep_used(spec: &RunSpec, samples: &mut Vec<Sample>) {
             }
             _ => true,
         };
-        used && roles.contains(&reader(sample.template))
+        let reader = reader(sample.template);
+        let judges = reader == ModelRole::Judge && spec.judge().is_some();
+        used && (judges || roles.contains(&reader))
     });
 }
 

@@ -22,7 +22,10 @@ impl Report {
         sections.push(shape(&kept, context));
         sections.extend(making::sections(material));
         sections.extend(corpus_sections(&kept, context));
-        sections.extend(material.judged.as_ref().map(judge::section));
+        if let Some(judged) = &material.judged {
+            let ids = kept.iter().map(|sample| sample.id.as_str());
+            sections.extend(judge::section(judged, &ids.collect()));
+        }
         let rejects = rejects(material);
         Self {
             version: REPORT_VERSION,

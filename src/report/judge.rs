@@ -122,10 +122,15 @@ fn of(judgements: &Judgements, aspect: String) -> Option<AspectFigures> {
     })
 }
 
-/// The section `judge` of a report.
+/// The section `judge` of a report on these conversations; none where none of them was judged.
 #[must_use]
-pub fn section(judgements: &Judgements) -> Section {
-    let figures = figures(judgements);
+pub fn section(judgements: &Judgements, ids: &BTreeSet<&str>) -> Option<Section> {
+    let mut judgements = judgements.clone();
+    judgements.by_id.retain(|id, _| ids.contains(id.as_str()));
+    let figures = figures(&judgements);
+    if figures.is_empty() {
+        return None;
+    }
     let mut about = format!(
         "What the model {} answers about {} conversations, from 1 (not at all) to 5 (entirely), each answer the mean of the five digits in proportion to their probabilities. \
          The control is the same question about another conversation's topic, people, tone or page, or about lines mixed with another's; the gap is how far the conversations' own scores lie above it. \
@@ -138,14 +143,14 @@ pub fn section(judgements: &Judgements) -> Section {
             " This is the demo model, which was never trained to judge: its scores mean nothing.",
         );
     }
-    Section {
+    Some(Section {
         key: "judge".into(),
         title: "Judge".into(),
         about,
         metrics: figures.iter().map(metric).collect(),
         charts: Vec::new(),
         tables: vec![table(&figures)],
-    }
+    })
 }
 
 /// Aspects by row, figures by column.
@@ -263,6 +268,19 @@ mod tests {
         }
     }
 
+    fn whole(judgements: &Judgements) -> Section {
+        let ids = judgements.by_id.keys().map(String::as_str).collect();
+        section(judgements, &ids).unwrap()
+    }
+
+    #[test]
+    fn conversations_that_are_not_looked_at_do_not_count() {
+        let judgements = judged(&[(4.0, None), (2.0, None)]);
+        let one = section(&judgements, &BTreeSet::from(["c/1/0"])).unwrap();
+        assert_eq!(one.metrics[0].value, Some(2.0));
+        assert_eq!(section(&judgements, &BTreeSet::from(["c/7/0"])), None);
+    }
+
     fn control(pairs: &[(f64, Option<f64>)]) -> ControlFigures {
         figures(&judged(pairs)).remove(0).control.unwrap()
     }
@@ -279,7 +297,7 @@ mod tests {
             (3.5, Some(4.5)),
         ]);
         assert!(chance.gap.abs() < 1e-12 && chance.telling() == Telling::Nothing);
-        let section = section(&judged(&[(4.5, Some(4.5)); 12]));
+        let section = whole(&judged(&[(4.5, Some(4.5)); 12]));
         assert!(
             section.metrics[0]
                 .reading
@@ -307,7 +325,7 @@ mod tests {
 
     #[test]
     fn without_controls_that_is_said() {
-        let section = section(&judged(&[(4.0, None)]));
+        let section = whole(&judged(&[(4.0, None)]));
         assert!(section.metrics[0].reading.starts_with("No controls"));
         assert_eq!(section.tables[0].rows[0][4], "–");
         assert_eq!(section.metrics[0].key, "judge.speech_style");

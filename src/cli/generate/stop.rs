@@ -46,6 +46,11 @@ impl Stop {
         &self.cancel
     }
 
+    /// There is something to end cleanly again.
+    pub fn patience(&self) {
+        self.patient.store(true, Ordering::SeqCst);
+    }
+
     /// There is nothing left to end cleanly.
     pub fn no_more_patience(&self) {
         self.patient.store(false, Ordering::SeqCst);
