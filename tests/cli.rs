@@ -516,6 +516,7 @@ fn help_and_completions() {
         "resume",
         "show",
         "review",
+        "judge",
         "export",
         "report",
         "models",

@@ -114,17 +114,17 @@ fn notes(judging: &Judging, figures: &[AspectFigures]) -> Vec<String> {
         let more = failed.len() - NAMED;
         notes.push(format!("note: nor could {} others", grouped(more as u64)));
     }
-    if let Some((prompt, reused)) = tokens(judging).filter(|(prompt, _)| *prompt > 0) {
+    if let Some((prompt, computed)) = tokens(judging).filter(|(prompt, _)| *prompt > 0) {
         notes.push(format!(
             "{} tokens read, {} % of them from the cache",
             grouped(prompt),
-            100 * reused / prompt
+            100 * prompt.saturating_sub(computed) / prompt
         ));
     }
     notes
 }
 
-/// Tokens of all prompts, and those found in the cache.
+/// Tokens of all prompts, and those that were computed; the others were in the cache.
 fn tokens(judging: &Judging) -> Option<(u64, u64)> {
     let ChatModel::Local(model) = &judging.model else {
         return None;
@@ -132,13 +132,13 @@ fn tokens(judging: &Judging) -> Option<(u64, u64)> {
     let stats = model.stats();
     Some((
         EngineStats::get(&stats.prompt_tokens),
-        EngineStats::get(&stats.reused_tokens),
+        EngineStats::get(&stats.prefill_tokens),
     ))
 }
 
 /// For programs.
 pub fn as_json(dir: &RunDir, judging: &Judging) -> Value {
-    let (prompt, reused) = tokens(judging).unzip();
+    let (prompt, computed) = tokens(judging).unzip();
     json!({
         "run": dir.path(),
         "journal": judging.journal,
@@ -152,7 +152,7 @@ pub fn as_json(dir: &RunDir, judging: &Judging) -> Value {
         "left_out": judging.session.left_out.iter().map(|(aspect, n)| (aspect.name(), *n)).collect::<std::collections::BTreeMap<_, _>>(),
         "failed": judging.session.failed.iter().map(|(id, reason)| json!({ "id": id, "reason": reason })).collect::<Vec<_>>(),
         "prompt_tokens": prompt,
-        "reused_tokens": reused,
+        "computed_tokens": computed,
         "seconds": judging.seconds,
     })
 }
