@@ -153,7 +153,7 @@ async function small(file) {
   await page.keyboard.press('Enter');
   expect((await page.textContent('.source.backed mark')) === 'Send it back within 30 days.', 'the words of the page');
   expect((await page.getAttribute('span.backed', 'aria-expanded')) === 'true', 'that it is open is said');
-  await page.locator('.guard summary').click();
+  await page.locator('.turn .guard summary').click();
   await shot('opened');
   // Texts that look like HTML.
   await page.goto(`${page.url().split('#')[0]}#id=c/3/0`);
