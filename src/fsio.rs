@@ -100,6 +100,81 @@ pub fn write_atomically_with(
     result
 }
 
+/// A file that is on its way: nothing is at its path until it is put there, and nothing is left where it is dropped. Several
+/// can be written at once and put in their places when all of them are whole.
+#[derive(Debug)]
+pub struct Draft {
+    path: PathBuf,
+    /// Gone once it is in its place.
+    temporary: Option<PathBuf>,
+    writer: io::BufWriter<File>,
+}
+
+impl Draft {
+    /// Begins a file.
+    ///
+    /// # Errors
+    /// When nothing can be written beside its path, or a folder stands there.
+    pub fn create(path: &Path) -> io::Result<Self> {
+        if path.is_dir() {
+            return Err(io::Error::from(io::ErrorKind::IsADirectory));
+        }
+        let temporary = neighbour(path);
+        Ok(Self {
+            path: path.to_owned(),
+            writer: io::BufWriter::new(File::create(&temporary)?),
+            temporary: Some(temporary),
+        })
+    }
+
+    /// Where it is going to be.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes what was written durable, still beside its place: the last moment at which a full disk is met.
+    ///
+    /// # Errors
+    /// Any I/O error.
+    pub fn complete(&mut self) -> io::Result<()> {
+        self.writer.flush()?;
+        self.writer.get_ref().sync_all()
+    }
+
+    /// Puts it in its place.
+    ///
+    /// # Errors
+    /// Any I/O error; it is gone then.
+    pub fn publish(mut self) -> io::Result<()> {
+        self.complete()?;
+        if let Some(temporary) = &self.temporary {
+            fs::rename(temporary, &self.path)?;
+        }
+        self.temporary = None;
+        sync_folder(folder_of(&self.path));
+        Ok(())
+    }
+}
+
+impl Write for Draft {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.writer.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        if let Some(temporary) = &self.temporary {
+            let _ = fs::remove_file(temporary);
+        }
+    }
+}
+
 /// Whether a file could be written at `path`: tried beside it, and nothing is left there.
 ///
 /// # Errors
@@ -184,6 +259,22 @@ mod tests {
         assert!(failed.is_err());
         assert_eq!(fs::read(&path).unwrap(), b"old");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_draft_is_there_whole_or_not_at_all() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.json");
+        let mut draft = Draft::create(&path).unwrap();
+        draft.write_all(b"whole").unwrap();
+        assert!(!path.exists());
+        draft.publish().unwrap();
+        let mut dropped = Draft::create(&path).unwrap();
+        dropped.write_all(b"half").unwrap();
+        drop(dropped);
+        assert_eq!(fs::read(&path).unwrap(), b"whole");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        assert!(Draft::create(dir.path()).is_err());
     }
 
     #[test]

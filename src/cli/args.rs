@@ -7,7 +7,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 
 use super::generate::deadline::{self, TimeOfDay};
-use crate::export::Format;
+use crate::export::{Encoding, Format, Side, SplitBy, SystemDepth, TrainOn};
 use crate::import::ForeignFormat;
 use crate::settings::{Quant, Stage};
 
@@ -52,7 +52,8 @@ pub enum Command {
     /// At a terminal: y keeps, x drops, n writes a note, and each mark is saved at once. Elsewhere --mark, --import and --list do
     /// it. Marks are in review.jsonl in the run's folder; nothing else of the run changes.
     Review(ReviewArgs),
-    /// Write a run's conversations to a file
+    /// Write conversations as files that trainers load, also of a run that is going on
+    #[command(after_help = super::export::EXAMPLES)]
     Export(ExportArgs),
     /// Say how good a corpus is: a run, or files of conversations
     ///
@@ -303,21 +304,50 @@ pub struct ReviewArgs {
 
 #[derive(Args, Clone, Debug)]
 pub struct ExportArgs {
-    /// The run's folder, as runs/support-1a2b3c4d
-    pub run: PathBuf,
-    /// Shape of the rows: messages, sharegpt (conversations of from and value that take turns), asynth (support conversations as asynth wrote them), convogen (group chats as ConvoGen wrote
-    /// them) or experiences (what group chats talk about, as experiences.from and experiences.seeds read it)
-    #[arg(long, value_name = "FORMAT", default_value = "messages", value_parser = PossibleValuesParser::new(Format::ALL.iter().map(|format| format.name())))]
+    /// The run's folder, as runs/support-1a2b3c4d; several are put together
+    #[arg(required = true, value_name = "RUN")]
+    pub runs: Vec<PathBuf>,
+    /// Shape of the rows: messages, sharegpt (conversations of from and value that take turns), preference (replies that a guard
+    /// turned down beside those that were taken), asynth (support conversations as asynth wrote them), convogen (group chats as
+    /// ConvoGen wrote them) or experiences (what group chats talk about, as experiences.from and experiences.seeds read it)
+    #[arg(long, value_name = "FORMAT", default_value = "messages", hide_possible_values = true, value_parser = PossibleValuesParser::new(Format::ALL.iter().map(|format| format.name())))]
     pub format: String,
-    /// The file to write; - for standard output
-    #[arg(long, value_name = "FILE")]
+    /// jsonl (an object a line) or parquet (zstd, messages as a list of structs)
+    #[arg(long = "as", value_name = "ENCODING", default_value = "jsonl", hide_possible_values = true, value_parser = PossibleValuesParser::new(Encoding::ALL.iter().map(|encoding| encoding.name())))]
+    pub encoding: String,
+    /// The file to write, - for standard output, or a folder: data files with a dataset card (README.md), dataset_info.json for
+    /// LLaMA-Factory and axolotl.yaml. With --split it is a folder, with --as parquet unless it ends in .parquet
+    #[arg(long, value_name = "FILE|FOLDER")]
     pub out: PathBuf,
     /// Which conversations: conditions that all hold, as outcome=RESOLVED, tone=annoyed|angry, page!=returns, turns>=4,
-    /// verdict=any (kept ones where nothing is said of verdicts), review=keep, first_language=none
+    /// verdict=any (kept ones where nothing is said of verdicts), review=keep, judge.naturalness>=4, first_language=none
     #[arg(long, value_name = "CONDITION,...")]
     pub r#where: Option<String>,
-    /// messages, sharegpt: who of a group chat is the assistant: each (a row for everyone who says something) or a name [default: whoever
-    /// says most without having begun]
+    /// Parts with their shares, in proportion to each other, as train=0.9,validation=0.05,test=0.05: a file for each. A
+    /// conversation keeps its part in every export, also of a run that has grown
+    #[arg(long, value_name = "NAME=SHARE,...")]
+    pub split: Option<String>,
+    /// What stays together in a part: seed_query (a question with its variants; of chats the experience), page, persona (chats
+    /// that share a person, also over others; a customer's name) or id (nothing) [default: seed_query]
+    #[arg(long, value_name = "WHAT", hide_possible_values = true, value_parser = PossibleValuesParser::new(SplitBy::ALL.iter().map(|by| by.name())))]
+    pub split_by: Option<String>,
+    /// Shares of several runs, in their order, as 0.7,0.3: every stretch of the rows has them; ends with the first run that has no
+    /// more [default: one run after the other]
+    #[arg(long, value_name = "SHARE,...")]
+    pub mix: Option<String>,
+    /// messages, sharegpt, preference: what stands first: none, short (who the assistant is, in a sentence) or page (also the
+    /// passages that the agent saw; of chats the situation). Never what the models were told [default: none]
+    #[arg(long, value_name = "WHICH", hide_possible_values = true, value_parser = PossibleValuesParser::new(SystemDepth::ALL.iter().map(|depth| depth.name())))]
+    pub system: Option<String>,
+    /// messages, sharegpt: give each message a train flag: true for the assistant's, for all, or for the assistant's last; never for
+    /// a turn that a guard cut
+    #[arg(long, value_name = "assistant|all|last", hide_possible_values = true, value_parser = PossibleValuesParser::new(TrainOn::ALL.iter().map(|on| on.name())))]
+    pub train_on: Option<String>,
+    /// preference: whose replies: agent, customer (who is the assistant then) or both; members of chats always [default: agent]
+    #[arg(long, value_name = "WHOSE", hide_possible_values = true, value_parser = PossibleValuesParser::new(Side::ALL.iter().map(|side| side.name())))]
+    pub side: Option<String>,
+    /// messages, sharegpt: who of a group chat is the assistant: each (a row for everyone who says something) or a name [default:
+    /// whoever says most without having begun]
     #[arg(long, value_name = "each|NAME")]
     pub perspective: Option<String>,
     /// messages: say of each sentence of a support agent what on the page backs it, or that nothing does (English only)

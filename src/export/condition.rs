@@ -199,21 +199,12 @@ impl Where {
     /// Whether conversations may be meant that were turned down.
     #[must_use]
     pub fn takes_rejected(&self) -> bool {
-        self.speaks_of(&["verdict", "reason"])
-    }
-
-    /// Whether a condition is on one of these columns.
-    #[must_use]
-    pub fn speaks_of(&self, columns: &[&str]) -> bool {
         let mut conditions = self.conditions.iter();
-        conditions.any(|condition| columns.contains(&condition.column.as_str()))
-    }
-
-    /// Whether a condition is on a judge's scores.
-    #[must_use]
-    pub fn asks_a_judge(&self) -> bool {
-        let mut conditions = self.conditions.iter();
-        conditions.any(|condition| condition.column.starts_with(JUDGE))
+        conditions.any(|condition| match condition.column.as_str() {
+            "reason" => true,
+            "verdict" => condition.test != Test::Is(vec!["keep".into()]),
+            _ => false,
+        })
     }
 }
 

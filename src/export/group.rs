@@ -2,7 +2,8 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use crate::record::{EndReason, GroupChat, Provenance};
+use super::{Message, MessageRules};
+use crate::record::{EndReason, GroupChat, Provenance, Remark};
 
 /// Whose view of a group chat the `messages` format shows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,7 +22,7 @@ pub enum Perspective {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct GroupRow<'a> {
     pub id: Cow<'a, str>,
-    pub messages: Vec<GroupMessage<'a>>,
+    pub messages: Vec<Message<'a>>,
     /// Who the `assistant` is.
     pub perspective: &'a str,
     pub participants: Vec<&'a str>,
@@ -36,17 +37,10 @@ pub struct GroupRow<'a> {
     pub provenance: &'a Provenance,
 }
 
-/// Turns of one side.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct GroupMessage<'a> {
-    pub role: &'static str,
-    pub content: Cow<'a, str>,
-}
-
 impl<'a> GroupRow<'a> {
     /// The row of a chat as the member sees it who says most without having begun; the first of equals.
     #[must_use]
-    pub fn new(chat: &'a GroupChat, provenance: &'a Provenance) -> Self {
+    pub fn new(chat: &'a GroupChat, provenance: &'a Provenance, rules: &MessageRules) -> Self {
         let opener = chat.turns.first().map(|turn| turn.speaker);
         let turns_of = |place: usize| {
             let own = chat.turns.iter().filter(|turn| turn.speaker == place);
@@ -57,11 +51,15 @@ impl<'a> GroupRow<'a> {
             .filter(|place| Some(*place) != opener)
             .max_by_key(|place| (turns_of(*place), std::cmp::Reverse(*place)))
             .unwrap_or(0);
-        Self::seen_by(chat, provenance, perspective)
+        Self::seen_by(chat, provenance, rules, perspective)
     }
 
     /// A row for everyone who says something: `#n` after the id is the member's number, from 1.
-    pub fn of_each(chat: &'a GroupChat, provenance: &'a Provenance) -> impl Iterator<Item = Self> {
+    pub fn of_each(
+        chat: &'a GroupChat,
+        provenance: &'a Provenance,
+        rules: &'a MessageRules,
+    ) -> impl Iterator<Item = Self> {
         let speaks = |member: &usize| {
             let mut turns = chat.turns.iter();
             turns.any(|turn| turn.speaker == *member && !turn.text.is_empty())
@@ -69,30 +67,24 @@ impl<'a> GroupRow<'a> {
         let members = (0..chat.experience.participants.len()).filter(speaks);
         members.map(move |member| Self {
             id: format!("{}#{}", chat.id, member + 1).into(),
-            ..Self::seen_by(chat, provenance, member)
+            ..Self::seen_by(chat, provenance, rules, member)
         })
     }
 
     /// The row of a chat as one member sees it.
     #[must_use]
-    pub fn seen_by(chat: &'a GroupChat, provenance: &'a Provenance, member: usize) -> Self {
-        let mut messages: Vec<GroupMessage<'a>> = Vec::new();
-        for turn in chat.turns.iter().filter(|turn| !turn.text.is_empty()) {
-            let own = turn.speaker == member;
-            let role = if own { "assistant" } else { "user" };
-            let content = if own {
-                Cow::Borrowed(turn.text.as_str())
-            } else {
-                Cow::Owned(format!("{}: {}", chat.speaker(turn), turn.text))
-            };
-            match messages.last_mut() {
-                Some(last) if last.role == role => {
-                    let joined = last.content.to_mut();
-                    joined.push('\n');
-                    joined.push_str(&content);
-                }
-                _ => messages.push(GroupMessage { role, content }),
-            }
+    pub fn seen_by(
+        chat: &'a GroupChat,
+        provenance: &'a Provenance,
+        rules: &MessageRules,
+        member: usize,
+    ) -> Self {
+        let system = rules.system.of_member(chat, member);
+        let system = system.map(|text| Message::new("system", text.into()));
+        let said = view(chat, &chat.turns, member);
+        let mut messages: Vec<Message> = system.into_iter().chain(said).collect();
+        if let Some(train) = rules.train {
+            train.mark(&mut messages, chat.end_reason == EndReason::GuardCut);
         }
         let experience = &chat.experience;
         Self {
@@ -114,6 +106,33 @@ impl<'a> GroupRow<'a> {
             provenance,
         }
     }
+}
+
+/// Turns as a member sees them: what the others say in between is one message, with a line for each turn.
+pub(super) fn view<'a>(
+    chat: &'a GroupChat,
+    turns: &'a [Remark],
+    member: usize,
+) -> Vec<Message<'a>> {
+    let mut messages: Vec<Message<'a>> = Vec::new();
+    for turn in turns.iter().filter(|turn| !turn.text.is_empty()) {
+        let own = turn.speaker == member;
+        let role = if own { "assistant" } else { "user" };
+        let content = if own {
+            Cow::Borrowed(turn.text.as_str())
+        } else {
+            Cow::Owned(format!("{}: {}", chat.speaker(turn), turn.text))
+        };
+        match messages.last_mut() {
+            Some(last) if last.role == role => {
+                let joined = last.content.to_mut();
+                joined.push('\n');
+                joined.push_str(&content);
+            }
+            _ => messages.push(Message::new(role, content)),
+        }
+    }
+    messages
 }
 
 #[cfg(test)]
@@ -189,7 +208,7 @@ pub(super) mod tests {
             dialogues.map(Ok),
             &Shape::Messages(MessageRules {
                 perspective,
-                links: None,
+                ..MessageRules::default()
             }),
             &provenance(),
             Path::new("x"),

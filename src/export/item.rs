@@ -5,7 +5,7 @@ use super::asynth::AsynthRow;
 use super::convogen::ConvogenRow;
 use super::group::GroupRow;
 use super::messages::MessageRow;
-use super::{MessageRules, Perspective, Shape, sharegpt};
+use super::{MessageRules, Perspective, Shape, preference, sharegpt};
 use crate::record::{Cell, Dialogue, Experience, Provenance};
 
 /// Something that may become rows.
@@ -48,6 +48,9 @@ impl Shape {
                     .filter_map(sharegpt::of_messages)
                     .collect()
             }
+            (Self::Preference(rules), Item::Dialogue(dialogue)) => {
+                preference::rows(rules, dialogue, provenance)
+            }
             (Self::Asynth(rules), Item::Dialogue(dialogue)) => dialogue
                 .support()
                 .map(|conversation| row(&AsynthRow::new(conversation, *rules, provenance.demo)))
@@ -74,21 +77,21 @@ fn message_rows(rules: &MessageRules, dialogue: &Dialogue, provenance: &Provenan
             vec![row(&MessageRow::new(conversation, provenance, rules))]
         }
         Dialogue::Group(chat) => match &rules.perspective {
-            Perspective::Busiest => vec![row(&GroupRow::new(chat, provenance))],
-            Perspective::Each => GroupRow::of_each(chat, provenance)
+            Perspective::Busiest => vec![row(&GroupRow::new(chat, provenance, rules))],
+            Perspective::Each => GroupRow::of_each(chat, provenance, rules)
                 .map(|one| row(&one))
                 .collect(),
             Perspective::Of(name) => chat
                 .experience
                 .place_of(name)
-                .map(|member| row(&GroupRow::seen_by(chat, provenance, member)))
+                .map(|member| row(&GroupRow::seen_by(chat, provenance, rules, member)))
                 .into_iter()
                 .collect(),
         },
     }
 }
 
-fn row(row: &impl Serialize) -> Row {
+pub(super) fn row(row: &impl Serialize) -> Row {
     match serde_json::to_value(row) {
         Ok(Value::Object(row)) => row,
         _ => unreachable!("a row is a struct of plain data"),

@@ -1,8 +1,9 @@
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::Perspective;
+use super::{Perspective, SystemRule, TrainOn};
 use crate::record::{
     Cause, Conversation, Cooperation, EndReason, FirstLanguage, Outcome, Page, Provenance, Role,
     Style, Support, Tone, Turn,
@@ -14,6 +15,10 @@ pub struct MessageRules {
     pub perspective: Perspective,
     /// Say of each sentence of an agent what backs it, from these pages by id.
     pub links: Option<BTreeMap<String, Page>>,
+    /// What stands before the first message.
+    pub system: SystemRule,
+    /// Say of each message whether it is to be learned.
+    pub train: Option<TrainOn>,
 }
 
 /// A row of the `messages` format. Field order is column order.
@@ -40,11 +45,14 @@ pub struct MessageRow<'a> {
     pub provenance: &'a Provenance,
 }
 
-/// A turn: the customer is the `user`, the agent the `assistant`.
+/// A turn, or turns of one side: the customer is the `user`, the agent the `assistant`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Message<'a> {
     pub role: &'static str,
-    pub content: &'a str,
+    pub content: Cow<'a, str>,
+    /// Whether it is to be learned, where that is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub train: Option<bool>,
     /// One for each sentence of an agent's message, where links are asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub links: Option<Vec<MessageLink<'a>>>,
@@ -64,6 +72,17 @@ pub struct MessageLink<'a> {
     pub source: Option<&'a str>,
     /// What is wrong, for people.
     pub why: Option<String>,
+}
+
+impl<'a> Message<'a> {
+    pub(super) fn new(role: &'static str, content: Cow<'a, str>) -> Self {
+        Self {
+            role,
+            content,
+            train: None,
+            links: None,
+        }
+    }
 }
 
 impl<'a> MessageLink<'a> {
@@ -109,20 +128,25 @@ impl<'a> MessageRow<'a> {
             Role::Agent => "assistant",
         };
         let cell = &conversation.cell;
+        let system = rules.system.of_agent(conversation);
+        let turns = conversation.turns.iter().map(|turn| Message {
+            links: rules
+                .links
+                .as_ref()
+                .map(|pages| MessageLink::of(turn, pages.get(&cell.page))),
+            ..Message::new(role(turn.speaker), turn.text.as_str().into())
+        });
+        let system = system.map(|text| Message::new("system", text.into()));
+        let mut messages: Vec<Message> = system.into_iter().chain(turns).collect();
+        if let Some(train) = rules.train {
+            train.mark(
+                &mut messages,
+                conversation.end_reason == EndReason::GuardCut,
+            );
+        }
         Self {
             id: &conversation.id,
-            messages: conversation
-                .turns
-                .iter()
-                .map(|turn| Message {
-                    role: role(turn.speaker),
-                    content: &turn.text,
-                    links: rules
-                        .links
-                        .as_ref()
-                        .map(|pages| MessageLink::of(turn, pages.get(&cell.page))),
-                })
-                .collect(),
+            messages,
             outcome: conversation.outcome,
             end_reason: conversation.end_reason,
             tone: cell.tone,

@@ -1,7 +1,7 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::condition::{JUDGE, Where, is_number, nearest};
-use crate::record::{Sample, Verdict};
+use crate::record::{Judgement, Sample, Verdict};
 
 /// A conversation, and what is known of it beside its record.
 #[derive(Clone, Copy, Debug)]
@@ -11,8 +11,8 @@ pub struct Facts<'a> {
     pub demo: bool,
     /// What a reader made of it: `keep` or `drop`.
     pub review: Option<&'a str>,
-    /// A judge's scores by aspect.
-    pub judged: Option<&'a BTreeMap<String, f64>>,
+    /// A judge's scores.
+    pub judged: Option<&'a Judgement>,
 }
 
 #[expect(
@@ -30,7 +30,7 @@ pub(super) fn number(facts: &Facts, column: &str) -> Option<f64> {
         }
         _ => {
             let aspect = column.strip_prefix(JUDGE)?;
-            facts.judged?.get(aspect).copied()
+            facts.judged?.value(aspect)
         }
     }
 }
@@ -157,7 +157,20 @@ mod tests {
     }
 
     fn takes(text: &str, sample: &Sample) -> bool {
-        let scores = BTreeMap::from([("naturalness".to_owned(), 3.5)]);
+        let scores = Judgement {
+            id: sample.id.clone(),
+            scores: [(
+                "naturalness".to_owned(),
+                crate::record::Score {
+                    value: 3.5,
+                    mass: 1.0,
+                    lines: Vec::new(),
+                    control: None,
+                },
+            )]
+            .into(),
+            ..Judgement::default()
+        };
         let more = MoreColumns {
             aspects: ["naturalness".to_owned()].into(),
             ..MoreColumns::default()
