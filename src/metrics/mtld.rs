@@ -54,6 +54,10 @@ mod tests {
         let expected = f64::midpoint(5.0, 5.0 / (0.2 / 0.28));
         assert!((of("a a b c d").unwrap() - expected).abs() < 1e-12);
         assert!((of("a a a a").unwrap() - 2.0).abs() < 1e-12);
+        // 18 different of 25 are 0.72, which uses a stretch up: one and a word of another; from the end 19 of 26 do not.
+        let text: Vec<u32> = (0..18).chain(0..7).chain([99]).collect();
+        let expected = f64::midpoint(26.0, 26.0 / ((1.0 - 19.0 / 26.0) / 0.28));
+        assert!((mtld(&text).unwrap() - expected).abs() < 1e-12);
         assert_eq!(of("a b c d"), None);
         assert_eq!(of(""), None);
     }

@@ -10,10 +10,8 @@ pub(super) const LEVEL: f64 = 0.95;
 pub(super) fn plain(measures: &'static str, way: &'static str) -> Reading {
     Reading {
         measures,
-        below: "",
-        inside: "",
-        above: "",
         way,
+        ..Reading::NONE
     }
 }
 

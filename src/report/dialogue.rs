@@ -17,6 +17,7 @@ const FAULTS: [Fault; 6] = [
         reading: Reading {
             measures: "The share of turns that say another speaker's turn back.",
             way: "Echoes grow with the length of a conversation where a model loses track of who it is; there should be none.",
+            none: "There are none, as it should be.",
             ..Reading::NONE
         },
     },
@@ -27,6 +28,7 @@ const FAULTS: [Fault; 6] = [
         reading: Reading {
             measures: "The share of turns that begin the conversation anew: a greeting or an opening in its middle.",
             way: "A model that restarts has lost what was said; there should be none.",
+            none: "There are none, as it should be.",
             ..Reading::NONE
         },
     },
@@ -37,6 +39,7 @@ const FAULTS: [Fault; 6] = [
         reading: Reading {
             measures: "The share of turns that speak as the other side, or name their speaker as a script would.",
             way: "Trained on such turns, a model takes the wrong part; there should be none.",
+            none: "There are none, as it should be.",
             ..Reading::NONE
         },
     },
@@ -47,6 +50,7 @@ const FAULTS: [Fault; 6] = [
         reading: Reading {
             measures: "The share of turns that say an own earlier turn again, or one sentence twice.",
             way: "Repeats are how conversations get stuck; there should be next to none.",
+            none: "There are none, as it should be.",
             ..Reading::NONE
         },
     },
@@ -57,6 +61,7 @@ const FAULTS: [Fault; 6] = [
         reading: Reading {
             measures: "The share of turns that talk about being a model, or about the conversation as a text.",
             way: "It breaks the part; there should be none.",
+            none: "There are none, as it should be.",
             ..Reading::NONE
         },
     },
@@ -67,6 +72,7 @@ const FAULTS: [Fault; 6] = [
         reading: Reading {
             measures: "The share of turns that are nothing but thanks and goodbyes after the same.",
             way: "Conversations that do not find their end have many.",
+            none: "There are none, as it should be.",
             ..Reading::NONE
         },
     },

@@ -12,6 +12,8 @@ pub(super) struct Reading {
     pub(super) above: &'static str,
     /// Which way is which, where there is no band: a sentence.
     pub(super) way: &'static str,
+    /// Instead of that, of what there is none of.
+    pub(super) none: &'static str,
 }
 
 impl Reading {
@@ -22,6 +24,7 @@ impl Reading {
         inside: "",
         above: "",
         way: "",
+        none: "",
     };
 }
 
@@ -77,6 +80,9 @@ impl Metric {
         let measures = reading.measures;
         self.reading = match (self.value, &self.band) {
             (None, _) => format!("{measures} There is too little to tell."),
+            (Some(0.0), None) if !reading.none.is_empty() => {
+                format!("{measures} {}", reading.none)
+            }
             (Some(value), None) => {
                 format!(
                     "{measures} Here {}. {}",
@@ -124,6 +130,7 @@ mod tests {
         inside: "as people have it",
         above: "too long",
         way: "Less is shorter.",
+        none: "There is nothing.",
     };
 
     #[test]
@@ -158,6 +165,8 @@ mod tests {
             of(None, true),
             "How long it is. There is too little to tell."
         );
+        assert_eq!(of(Some(0.0), false), "How long it is. There is nothing.");
+        assert!(of(Some(0.0), true).contains("below"));
         assert_eq!(of(Some(f64::NAN), false), of(None, false));
         assert_eq!(shown(0.1234, Unit::Share), "12.3 %");
     }

@@ -50,7 +50,7 @@ fn mtld_of(corpus: &Corpus, context: &Context<'_>) -> (Metric, Vec<f64>) {
             below: "words come again sooner than with people, as in set phrases or on a narrow topic",
             inside: "as varied as people talk",
             above: "denser than people talk, more like written prose than like speech",
-            way: "",
+            ..Reading::NONE
         });
     (metric, found)
 }

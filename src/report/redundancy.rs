@@ -154,6 +154,7 @@ fn repeated(all: &Side<'_>, conversations: usize, context: &Context<'_>) -> [Met
             Reading {
                 measures: "Of all runs of eight words, the share that some other conversation has word for word.",
                 way: "More means templates, or a page that is read out: eight words in a row are seldom the same by chance.",
+                none: "There are none.",
                 ..Reading::NONE
             },
         ),
@@ -164,6 +165,7 @@ fn repeated(all: &Side<'_>, conversations: usize, context: &Context<'_>) -> [Met
             Reading {
                 measures: "Of the turns of five words and more, the share that another conversation has word for word, punctuation aside.",
                 way: "Such turns teach nothing the second time.",
+                none: "There are none.",
                 ..Reading::NONE
             },
         ),
@@ -205,6 +207,7 @@ fn near_duplicates(samples: &[&Sample], context: &Context<'_>) -> Metric {
         .read(Reading {
             measures: "The share of conversations that share half of their runs of five words, or more, with some other.",
             way: "Each is hardly more than a copy: drop them, or widen the topics, before the corpus is used.",
+            none: "There are none.",
             ..Reading::NONE
         })
 }
@@ -342,6 +345,7 @@ fn habits(side: &Side<'_>, context: &Context<'_>) -> [Metric; 2] {
             thanks,
             Reading {
                 measures: "The share of turns that thank somebody.",
+                none: "There are none.",
                 way: "Near 100 % it is a habit of the model and says nothing; people thank for something.",
                 ..Reading::NONE
             },
@@ -352,7 +356,12 @@ fn habits(side: &Side<'_>, context: &Context<'_>) -> [Metric; 2] {
             asks,
             Reading {
                 measures: "The share of turns that ask something.",
-                way: "An agent who never asks cannot find out what is wrong; one who always does ends every turn on the same formula.",
+                way: if side.suffix == "_customer" {
+                    "Customers ask to begin with; one who does in every turn never answers."
+                } else {
+                    "Who never asks cannot find out what is wrong; who always does ends every turn on the same formula."
+                },
+                none: "There are none: who never asks cannot find out what is wrong.",
                 ..Reading::NONE
             },
         ),

@@ -173,7 +173,7 @@ fn turn_metrics(samples: &[&Sample], lengths: &[Length], draw: Stream) -> Vec<Me
             below: "most matters are not settled in so few",
             inside: "as long as people take",
             above: "longer than people take, which often means going in circles",
-            way: "",
+            ..Reading::NONE
         });
     let words: Vec<(f64, f64)> = lengths
         .iter()
@@ -191,7 +191,7 @@ fn turn_metrics(samples: &[&Sample], lengths: &[Length], draw: Stream) -> Vec<Me
             below: "turns are clipped",
             inside: "as much as people say at a time",
             above: "more than people say at a time, as models do that are not held back",
-            way: "",
+            ..Reading::NONE
         });
     vec![turns, words]
 }

@@ -257,6 +257,10 @@ fn words_are_measured_at_equal_length_and_fixed_size() {
     // 700 words, 42 drawn: 1 − 41 / 1400 or so.
     let hdd = metric(&found, "lexical.hdd").value.unwrap();
     assert!((0.95..0.99).contains(&hdd), "{hdd}");
+    // 50 draws from 700 words find 700 (1 − (1 − 1/700)^50).
+    let mattr = metric(&found, "lexical.mattr").value.unwrap();
+    let expected = 14.0 * (1.0 - (1.0f64 - 1.0 / 700.0).powi(50));
+    assert!((mattr - expected).abs() < 0.006, "{mattr} {expected}");
     // 2,000 draws from 700 words find 700 (1 − e^(−2000/700)).
     let distinct = metric(&found, "lexical.distinct_1").value.unwrap();
     let expected = 700.0 * (1.0 - (-2000.0f64 / 700.0).exp()) / 2000.0;
