@@ -212,6 +212,105 @@ fn generate_ends_with_the_judge_of_its_recipe() {
 }
 
 #[test]
+fn what_falls_below_a_minimum_is_left_out_and_kept_aside() {
+    let minimum = ["--set", "quality.judge={ tone = 3.6 }"];
+    let judge = ["--model", "judge=scripted:score=3.5"];
+    let made = Made::new(&[SUPPORT, &minimum, &judge].concat());
+    let rows = |arguments: &[&str]| {
+        let command = [&["export", made.run.as_str(), "--out", "-"], arguments].concat();
+        made.place.run(&command)
+    };
+    let file = made.place.path(&format!("{}/messages.jsonl", made.run));
+    assert_eq!(std::fs::read_to_string(file).unwrap(), "");
+    let out = rows(&["--where", "verdict=reject,reason=judge_tone"]);
+    assert_eq!(out.out.lines().count(), 8, "{}", out.err);
+    assert!(out.out.contains("3.50 of 5, below 3.6"), "{}", out.out);
+    let text = made.judge(&["--model", "scripted:score=3.5"]).out;
+    assert!(
+        text.contains("8 left out of exports for it (8 judge tone)"),
+        "{text}"
+    );
+    // They are judged all the same, and come back where the minimum goes.
+    let again = [
+        SUPPORT,
+        &["--out", "runs", "--set", "quality.judge={ tone = 3.4 }"],
+    ]
+    .concat();
+    made.place.ok(&[&["generate"], again.as_slice()].concat());
+    assert_eq!(rows(&[]).out.lines().count(), 8);
+}
+
+#[test]
+fn a_judge_looks_at_harmful_words_a_second_time() {
+    let place = Place::new();
+    place.write(
+        "q.jsonl",
+        "{\"page\": \"returns\", \"query\": \"Where is my bullshit parcel?\"}\n",
+    );
+    place.ok(&[
+        "generate",
+        "--out",
+        "runs",
+        "--model",
+        "scripted",
+        "--set",
+        "count=2",
+        "--set",
+        "queries.from=q.jsonl",
+        "--set",
+        "customer.first_message=query",
+        "--set",
+        "customer.style={ plain = 1 }",
+        "--set",
+        "customer.tone={ neutral = 1 }",
+        "--set",
+        "customer.product={ kettle = 1 }",
+        "--set",
+        "quality.harm=judge",
+        "--model",
+        "judge=scripted",
+    ]);
+    let run = place.only_run("runs");
+    let journal = place.path(&format!("{run}/journal/judge-0.jsonl"));
+    let judged = judgements(&journal);
+    assert!(!judged.is_empty());
+    assert!(
+        judged
+            .iter()
+            .all(|line| line.contains("\"harm\":[{\"turn\":0")),
+        "{judged:?}"
+    );
+    // The same words turn conversations down where nobody looks again.
+    let strict = place.run(&[
+        "generate",
+        "--out",
+        "runs",
+        "--model",
+        "scripted",
+        "--set",
+        "count=2",
+        "--set",
+        "queries.from=q.jsonl",
+        "--set",
+        "customer.first_message=query",
+        "--set",
+        "customer.style={ plain = 1 }",
+        "--set",
+        "customer.tone={ neutral = 1 }",
+        "--set",
+        "customer.product={ kettle = 1 }",
+        "--set",
+        "quality.harm=reject",
+    ]);
+    assert!(
+        strict.out.contains("0 kept") && strict.out.contains("harm"),
+        "{}{}",
+        strict.out,
+        strict.err
+    );
+}
+
+#[test]
 fn group_chats_are_judged_by_their_people() {
     let made = Made::new(&[
         "groupchat-personas",

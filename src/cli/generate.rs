@@ -136,6 +136,7 @@ fn carry_on(
         }
         super::print(&format!("{value}\n"))?;
         if let Some(judging) = judging {
+            export_judged(&dir)?;
             return judging.code(&dir);
         }
     } else {
@@ -151,6 +152,7 @@ fn carry_on(
         };
         super::print(&closing(workshop, &session)?)?;
         if let Some(judging) = judged(workshop, &dir, judges, &stop)? {
+            export_judged(&dir)?;
             super::print(&judge::as_text(&dir, &judging))?;
             return judging.code(&dir);
         }
@@ -210,6 +212,17 @@ fn judged(
     let judging = judge_run(dir, &workshop.spec, model, wish, stop.cancel())?;
     stop.no_more_patience();
     Ok(judging)
+}
+
+/// Writes the rows anew without what the judge turns down, where the recipe lets it.
+fn export_judged(dir: &RunDir) -> Result<(), Failure> {
+    if dir.judged_out()?.is_empty() {
+        return Ok(());
+    }
+    let kept = dir.kept(&dir.replay()?)?;
+    let (shape, path) = (export::Shape::default(), dir.export_path());
+    export::to_file(kept, &shape, &dir.provenance(), &path)?;
+    Ok(())
 }
 
 /// Runs the plan on this thread, until the time is over where there is a `deadline`.

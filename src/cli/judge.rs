@@ -166,7 +166,7 @@ pub fn judge_run(
     let most = wish.sample.map_or(usize::MAX, |most| {
         usize::try_from(most).unwrap_or(usize::MAX)
     });
-    for dialogue in dir.kept(&replay)?.take(most) {
+    for dialogue in dir.kept_unjudged(&replay)?.take(most) {
         let dialogue = dialogue?;
         kept.push((dialogue.id().to_owned(), dialogue.kind()));
     }

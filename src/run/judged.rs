@@ -11,7 +11,9 @@ use super::manifest::PROGRAM;
 use super::store::{RunDir, RunError, lock};
 use crate::fsio;
 use crate::pipeline::{CallLog, CallLogError, CallOutcome};
-use crate::record::{Aspect, Judgement, Judgements};
+use crate::quality;
+use crate::record::{Aspect, Judgement, Judgements, Verdict};
+use crate::settings::HarmRule;
 
 /// What a judge's journal holds.
 #[derive(Default)]
@@ -81,6 +83,34 @@ impl RunDir {
             }
         }
         Ok(None)
+    }
+
+    /// The conversations that the recipe's rules leave out for what a judge made of them, and why; by id.
+    ///
+    /// # Errors
+    /// As for [`Self::judgements`].
+    pub fn judged_out(&self) -> Result<BTreeMap<String, Verdict>, RunError> {
+        let rules = &self.manifest().spec.quality;
+        if !rules.hears_judge() {
+            return Ok(BTreeMap::new());
+        }
+        let found = self.judgements()?;
+        let all = found.into_iter().flat_map(|found| found.by_id);
+        let out = all.filter_map(|(id, judgement)| {
+            let mut verdict = quality::judged(&judgement, &rules.judge)?;
+            // A second look that the recipe does not ask for any more has no say.
+            if rules.harm != HarmRule::Judge
+                && matches!(&verdict, Verdict::Reject { reason, .. } if reason == "harm")
+            {
+                let scores = Judgement {
+                    harm: Vec::new(),
+                    ..judgement
+                };
+                verdict = quality::judged(&scores, &rules.judge)?;
+            }
+            Some((id, verdict))
+        });
+        Ok(out.collect())
     }
 
     /// What one judge made of it, by its journal; none where it judged nothing.

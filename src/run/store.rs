@@ -234,6 +234,17 @@ impl RunDir {
         self.finished(replay, false)
     }
 
+    /// The kept conversations without what a judge made of them: those that a judge is shown.
+    ///
+    /// # Errors
+    /// As [`RunDir::kept`].
+    pub fn kept_unjudged(
+        &self,
+        replay: &Replay,
+    ) -> Result<impl Iterator<Item = Result<Dialogue, RunError>> + use<>, RunError> {
+        self.finished_with(replay, false, BTreeMap::new())
+    }
+
     /// As [`RunDir::kept`]; where `rejected` is set, with the conversations that were turned down on the way, each before
     /// the one that took its place.
     ///
@@ -243,6 +254,15 @@ impl RunDir {
         &self,
         replay: &Replay,
         rejected: bool,
+    ) -> Result<impl Iterator<Item = Result<Dialogue, RunError>> + use<>, RunError> {
+        self.finished_with(replay, rejected, self.judged_out()?)
+    }
+
+    fn finished_with(
+        &self,
+        replay: &Replay,
+        rejected: bool,
+        judged_out: BTreeMap<String, Verdict>,
     ) -> Result<impl Iterator<Item = Result<Dialogue, RunError>> + use<>, RunError> {
         let most = self.manifest.spec.max_attempts;
         let mut kept: Vec<Attempt> = Vec::new();
@@ -277,6 +297,14 @@ impl RunDir {
                 .transpose()?;
             if let Ok(dialogue) = &mut dialogue {
                 found_by_rules(dialogue, &attempt);
+                if let Some(verdict) = judged_out.get(dialogue.id())
+                    && *dialogue.verdict() == Verdict::Keep
+                {
+                    if !rejected {
+                        return None;
+                    }
+                    *dialogue.verdict_mut() = verdict.clone();
+                }
                 filters.redact(dialogue);
             }
             Some(dialogue)

@@ -284,6 +284,7 @@ const KEYS: &[Key] = &[
     key("quality.pii", Kind::Text, Part::Quality),
     key("quality.harm", Kind::Text, Part::Quality),
     key("quality.words", Kind::Texts, Part::Quality),
+    key("quality.judge", Kind::Shares, Part::Operational),
     key("monitor.window", Kind::Whole, Part::Operational),
     key("monitor.warn", Kind::Shares, Part::Operational),
     key("monitor.stop", Kind::Shares, Part::Operational),

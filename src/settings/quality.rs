@@ -30,6 +30,9 @@ pub struct QualityRules {
     /// Words and phrases that no conversation may hold.
     #[serde(default)]
     pub words: Vec<String>,
+    /// Scores below which a conversation is left out once a judge has looked at it, by aspect. Nothing is made in its place.
+    #[serde(default)]
+    pub judge: BTreeMap<String, f64>,
 }
 
 impl QualityRules {
@@ -49,6 +52,7 @@ impl QualityRules {
             pii: PiiRule::Keep,
             harm: HarmRule::Keep,
             words: Vec::new(),
+            judge: BTreeMap::new(),
         }
     }
 
@@ -65,9 +69,16 @@ impl QualityRules {
                 other => other,
             },
             against: Vec::new(),
+            judge: BTreeMap::new(),
             ..self.clone()
         };
         redacting != Self::none()
+    }
+
+    /// Whether a judge has a say in what is kept.
+    #[must_use]
+    pub fn hears_judge(&self) -> bool {
+        self.harm == HarmRule::Judge || !self.judge.is_empty()
     }
 
     /// Whether what is kept depends on the other conversations.

@@ -185,6 +185,7 @@ pub struct QualityFile {
     pub pii: Option<String>,
     pub harm: Option<String>,
     pub words: Option<Vec<String>>,
+    pub judge: Option<BTreeMap<String, f64>>,
 }
 
 /// `[monitor]`

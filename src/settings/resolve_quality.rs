@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use super::decide::Decide;
 use super::{HarmRule, MonitorRules, PiiRule, QualityRules, SettingsError, Watched};
+use crate::record::Aspect;
 
 /// Far beyond any conversation.
 const MOST_WORDS: u32 = 10_000_000;
@@ -49,6 +50,7 @@ impl Decide<'_> {
                 HarmRule::name,
             )?,
             words: file.words.clone().unwrap_or_default(),
+            judge: self.minimums()?,
         };
         if let (Some(min), Some(max)) = (rules.min_words, rules.max_words)
             && min > max
@@ -97,6 +99,18 @@ impl Decide<'_> {
             warn: bounds("warn", file.warn.as_ref())?,
             stop: bounds("stop", file.stop.as_ref())?,
         })
+    }
+
+    fn minimums(&self) -> Result<BTreeMap<String, f64>, SettingsError> {
+        let given = self.layered.file.quality.judge.iter().flatten();
+        for (name, least) in given.clone() {
+            let path = format!("quality.judge.{name}");
+            self.named(&path, name, Aspect::ALL, Aspect::name)?;
+            if !(1.0..=5.0).contains(least) {
+                return Err(self.refuse(&path, &least.to_string(), "a score, 1 to 5"));
+            }
+        }
+        Ok(given.map(|(name, least)| (name.clone(), *least)).collect())
     }
 
     fn near_duplicates(&self) -> Result<Option<f64>, SettingsError> {

@@ -179,6 +179,7 @@ fn every_key_is_read_and_has_a_place_in_the_spec() {
             Kind::Shares if key.path == "plan.cause" => "{ page_lacks_it = 3 }",
             Kind::Shares if key.path == "plan.kind" => "{ support = 3, group = 1 }",
             Kind::Shares if key.path == "experiences.participants" => "{ 6 = 3 }",
+            Kind::Shares if key.path == "quality.judge" => "{ tone = 3.0 }",
             Kind::Shares if key.path.starts_with("monitor.") => "{ rejected = 0.5 }",
             Kind::Shares => "{ kettle = 3 }",
             Kind::Values => "{ mode = 'short' }",

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use console::Style;
@@ -7,6 +8,7 @@ use super::Judging;
 use crate::cli::talk::grouped;
 use crate::engine::{ChatModel, EngineStats};
 use crate::progress::clock;
+use crate::record::Verdict;
 use crate::report::judge::{AspectFigures, Telling, figures, table};
 use crate::run::RunDir;
 
@@ -60,10 +62,36 @@ pub fn as_text(dir: &RunDir, judging: &Judging) -> String {
             let _ = writeln!(text, "  {}", line(row));
         }
     }
+    if let Some(note) = left_out(dir) {
+        let _ = writeln!(text, "{note}");
+    }
     for note in notes(judging, &figures) {
         let _ = writeln!(text, "{note}");
     }
     text
+}
+
+/// What the recipe's rules make of the judgements; none where they leave nothing out.
+fn left_out(dir: &RunDir) -> Option<String> {
+    let mut reasons: BTreeMap<String, u64> = BTreeMap::new();
+    for verdict in dir.judged_out().ok()?.into_values() {
+        if let Verdict::Reject { reason, .. } = verdict {
+            *reasons.entry(reason).or_default() += 1;
+        }
+    }
+    let all: u64 = reasons.values().sum();
+    let each: Vec<String> = reasons
+        .iter()
+        .map(|(reason, count)| format!("{} {}", grouped(*count), reason.replace('_', " ")))
+        .collect();
+    (all > 0).then(|| {
+        format!(
+            "{} left out of exports for it ({}); `colloquy export {} --where verdict=reject` has them",
+            grouped(all),
+            each.join(", "),
+            dir.path().display()
+        )
+    })
 }
 
 /// What is to be known of the figures.
