@@ -26,6 +26,7 @@ impl Material {
                     _ => None,
                 })
                 .collect(),
+            timeline: dir.timeline(),
             ..Making::default()
         };
         let slots = dir.plan(replay).map(|plan| plan.slots(prefix));

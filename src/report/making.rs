@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::counts::{bars, counted, number, percent, percent_of, plain, share};
+use super::pace;
 use super::{Chart, ChartKind, Making, Material, Metric, Section, Series, Table, Unit};
 use crate::record::{GuardKind, Sample};
 
@@ -116,7 +117,7 @@ pub(super) fn furthest(covered: Vec<Covered<'_>>) -> Vec<Covered<'_>> {
 
 fn coverage(making: &Making, kept: &[&Sample]) -> Section {
     let all = covered(making, kept);
-    let mut charts = Vec::new();
+    let mut charts: Vec<Chart> = pace::chart(&making.timeline).into_iter().collect();
     let mut tables = Vec::new();
     for axis in making.planned.keys() {
         let own: Vec<&Covered> = all.iter().filter(|one| one.axis == *axis).collect();

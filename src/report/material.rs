@@ -4,6 +4,7 @@ use std::ops::Range;
 use super::Source;
 use crate::import::ForeignFormat;
 use crate::record::{Judgements, Sample};
+use crate::run::Tick;
 
 /// What a report is made from.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -40,6 +41,8 @@ pub struct Making {
     pub kept_at: Vec<Option<usize>>,
     /// Places that used up their attempts: what was asked for, and why there is nothing.
     pub empty: Vec<(String, String)>,
+    /// How fast it went.
+    pub timeline: Vec<Tick>,
 }
 
 /// An attempt that did not become a conversation.

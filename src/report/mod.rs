@@ -18,6 +18,7 @@ mod lexical;
 mod making;
 mod material;
 mod notebook;
+mod pace;
 pub mod page;
 mod redundancy;
 #[cfg(test)]

@@ -20,6 +20,7 @@ use super::maker::{Maker, SharedCallLog};
 use super::replay::{Replay, SlotHistory, SlotState};
 use super::rounds::Rounds;
 use super::store::{RunDir, RunError, RunWriter};
+use super::timeline::Timeline;
 use super::variants::QueryProducts;
 use crate::pipeline::{CallLog, CallLogError, CallOutcome};
 use crate::quality::Monitor;
@@ -113,6 +114,7 @@ pub async fn carry_out<M: Maker + 'static>(
         pages,
         pages_with_queries: replay.queries.len() as u64,
     });
+    let mut timeline = Timeline::open(dir.path());
     let shared = Rc::new(Shared::new(
         maker,
         &dir,
@@ -178,6 +180,7 @@ pub async fn carry_out<M: Maker + 'static>(
                         progress.rejected += end.rejected;
                         progress.live = live.len() as u64;
                         progress.tokens = shared.calls.tokens.load(Ordering::Relaxed);
+                        timeline.note(&progress);
                         events(&RunEvent::Progress(progress));
                     }
                 },
@@ -195,6 +198,9 @@ pub async fn carry_out<M: Maker + 'static>(
     flushed?;
     progress.live = 0;
     progress.tokens = shared.calls.tokens.load(Ordering::Relaxed);
+    if progress.tokens > 0 {
+        timeline.write(&progress);
+    }
     Ok(Summary {
         end: result?,
         progress,

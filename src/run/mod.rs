@@ -27,6 +27,7 @@ mod rounds;
 mod status;
 mod store;
 mod support_plan;
+mod timeline;
 mod variants;
 
 #[cfg(test)]
@@ -67,4 +68,5 @@ pub use review::REVIEW_BYTES;
 pub use status::{RunState, Shortfall, Status};
 pub use store::{RunDir, RunError, RunWriter, set_aside};
 pub use support_plan::SupportPlace;
+pub use timeline::Tick;
 pub use variants::{QueryProducts, Sources, VariantCounts};
