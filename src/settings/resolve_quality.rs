@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::decide::Decide;
-use super::{HarmRule, MonitorRules, PiiRule, QualityRules, SettingsError, Watched};
+use super::{HarmRule, MonitorRules, PiiRule, QualityRules, SettingsError, VariantRule, Watched};
 use crate::record::Aspect;
 
 /// Far beyond any conversation.
@@ -114,14 +114,17 @@ impl Decide<'_> {
     }
 
     fn near_duplicates(&self) -> Result<Option<f64>, SettingsError> {
-        let given = self.layered.file.quality.near_duplicates;
-        match given {
+        let file = &self.layered.file;
+        // Variants of one question are meant to be alike.
+        let all_variants = file.plan.variants.as_deref() == Some(VariantRule::All.name());
+        match file.quality.near_duplicates {
             // Below it conversations on one page would be turned down for being on one page.
-            Some(share) if share < 0.1 => Err(self.refuse(
+            Some(share) if !(0.1..=1.0).contains(&share) => Err(self.refuse(
                 "quality.near_duplicates",
                 &share.to_string(),
                 "0.1 to 1; 1 turns nothing down",
             )),
+            None if all_variants => Ok(None),
             given => self.bound("near_duplicates", given, Some(NEAR_DUPLICATES)),
         }
     }

@@ -190,7 +190,7 @@ fn every_key_is_read_and_has_a_place_in_the_spec() {
             "experiences.shots" => "16",
             _ => value,
         };
-        let both = "model = 'm'\ncount = 5\n[customer]\nstyle = { plain = 1, non_native = 1 }\n[models]\njudge = 'j'\n[plan]\nkind = { support = 1, group = 1 }\n[personas]\nmode = 'sampled'";
+        let both = "model = 'm'\ncount = 5\n[customer]\nstyle = { plain = 1, non_native = 1 }\n[models]\njudge = 'j'\n[plan]\nkind = { support = 1, group = 1 }\n[personas]\nmode = 'sampled'\n[quality]\nnear_duplicates = 0.7";
         let with = resolve(
             &recipe(both),
             &set(&[&format!("{}={value}", key.path)]),
