@@ -22,6 +22,8 @@ pub mod persona;
 pub mod pipeline;
 pub mod progress;
 pub mod prompt;
+#[cfg(feature = "publish")]
+pub mod publish;
 pub mod quality;
 pub mod record;
 pub mod report;

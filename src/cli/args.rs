@@ -60,6 +60,12 @@ pub enum Command {
     /// Writes report.json and the page report.html, which needs nothing beside it, to RUN/report or, for files, to STEM-report
     /// beside the first, and prints a summary. A run that is going on is looked at up to where its plan is finished.
     Report(ReportArgs),
+    /// Upload a folder: an export, or a report
+    ///
+    /// A second run sends only what is missing or differs. Credentials come from the environment alone:
+    /// AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY, or AZURE_STORAGE_CONNECTION_STRING; AWS_ACCESS_KEY_ID,
+    /// AWS_SECRET_ACCESS_KEY and AWS_REGION.
+    Publish(PublishArgs),
     /// Look at chat models
     #[command(subcommand)]
     Models(ModelsCommand),
@@ -279,6 +285,24 @@ pub struct JudgeArgs {
     pub json: bool,
     #[command(flatten)]
     pub engine: EngineArgs,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct PublishArgs {
+    /// The folder; its files keep their names
+    pub folder: PathBuf,
+    /// Where to: az://container/path, s3://bucket/path or file:///path
+    #[arg(long, value_name = "URL")]
+    pub to: String,
+    /// Read every file back and compare
+    #[arg(long)]
+    pub verify: bool,
+    /// Say what would be sent, and send nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print what was done as one JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Args, Clone, Debug)]

@@ -18,6 +18,8 @@ use crate::model::{ModelError, WeightsError};
 use crate::persona::PersonaError;
 use crate::pipeline::{ExperienceFileError, PipelineError, QueryFileError};
 use crate::prompt::PromptError;
+#[cfg(feature = "publish")]
+use crate::publish::PublishError;
 use crate::run::{JournalError, RunError};
 use crate::settings::SettingsError;
 
@@ -32,7 +34,7 @@ pub enum Code {
     Data = 65,
     /// A file, folder, run or model that was named is not there.
     Missing = 66,
-    /// The hub cannot be reached, or gives nothing out.
+    /// The hub or a store cannot be reached, or refuses.
     Hub = 69,
     /// Reading or writing failed.
     Io = 74,
@@ -55,7 +57,7 @@ pub const CODES: &str = "Exit codes:
   2   the command line does not make sense
   65  malformed input (pages, query files, model files, a damaged journal)
   66  something that was named is not there (file, folder, run, model)
-  69  the hub cannot be reached, or does not let a model out
+  69  the hub or a store cannot be reached, or refuses
   74  reading or writing failed (disk full, no permission)
   75  interrupted, or another colloquy is writing the run; the same command goes on later
   78  the recipe is wrong";
@@ -236,6 +238,24 @@ impl From<LoadError> for Failure {
             LoadError::Chat { .. } | LoadError::Gguf { .. } => Code::Usage,
             LoadError::Family { .. } => Code::Data,
             LoadError::File { ref path, .. } => unopened(path).unwrap_or(Code::Data),
+        };
+        Self::of(code, &error, None)
+    }
+}
+
+#[cfg(feature = "publish")]
+impl From<PublishError> for Failure {
+    fn from(error: PublishError) -> Self {
+        let code = match &error {
+            PublishError::Target { .. }
+            | PublishError::Credentials { .. }
+            | PublishError::Within { .. } => Code::Usage,
+            PublishError::Io { source, .. } => io_code(source),
+            PublishError::Nothing { .. } | PublishError::Name { .. } => Code::Data,
+            PublishError::Changed { .. } => Code::Later,
+            PublishError::Unreachable { .. } | PublishError::Refused { .. } => Code::Hub,
+            PublishError::NoPlace { .. } => Code::Missing,
+            PublishError::NotAsSent { .. } => Code::Io,
         };
         Self::of(code, &error, None)
     }

@@ -14,6 +14,7 @@ mod judge;
 mod maker;
 mod models;
 mod preview;
+mod publish;
 mod recipes;
 mod report;
 mod review;
@@ -78,6 +79,7 @@ fn dispatch(command: Command) -> Result<ExitCode, Failure> {
         Command::Review(args) => review::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Publish(args) => publish::run(&args),
         Command::Models(ModelsCommand::List { json }) => models::list(json),
         Command::Models(ModelsCommand::Show { reference, json }) => models::show(&reference, json),
         Command::Models(ModelsCommand::Pull(args)) => models::pull(&args),

@@ -43,7 +43,7 @@ pub fn pull(args: &super::args::PullArgs) -> Result<ExitCode, Failure> {
 }
 
 /// A bar over bytes, on standard error.
-fn bytes_bar(done: &str) -> ProgressBar {
+pub(super) fn bytes_bar(done: &str) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
     let style = ProgressStyle::with_template(
         "{msg} {bar:16.cyan} {decimal_bytes} of {decimal_total_bytes} · {decimal_bytes_per_sec} · ETA {eta}",
