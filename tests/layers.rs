@@ -18,6 +18,7 @@ const ROOMS: &[(&str, u8)] = &[
     ("augment", 2),
     ("settings", 2),
     ("hub", 2),
+    ("publish", 2),
     ("prompt", 2),
     ("persona", 2),
     ("knowledge", 2),
@@ -143,6 +144,34 @@ fn imports_go_down_only() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Rooms that may reach a network, and what reaches one.
+const ONLINE: [&str; 2] = ["hub", "publish"];
+const REACHES: [&str; 5] = ["ureq", "object_store", "reqwest", "std::net", "tokio::net"];
+
+#[test]
+fn two_rooms_touch_the_network() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    files(&root, &mut found);
+    let mut online = BTreeSet::new();
+    for path in found {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let mut code = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"));
+        let reaches = |line: &str| {
+            REACHES
+                .iter()
+                .any(|name| line.contains(&format!("{name}::")))
+        };
+        if !is_for_tests(&path) && code.any(reaches) {
+            let below = path.strip_prefix(&root).unwrap();
+            online.insert(below.iter().next().unwrap().to_str().unwrap().to_owned());
+        }
+    }
+    assert_eq!(online.into_iter().collect::<Vec<_>>(), ONLINE);
 }
 
 #[test]

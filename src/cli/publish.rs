@@ -51,7 +51,11 @@ mod with_stores {
         let variables = std::env::vars_os().filter_map(|(name, value)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         });
-        let room = Room::open(&target, Variables::of(variables))?;
+        let wish = Wish {
+            dry_run: args.dry_run,
+            verify: args.verify,
+        };
+        let room = Room::open(&target, Variables::of(variables), wish)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -63,10 +67,6 @@ mod with_stores {
             })?;
         let bar = bytes_bar("reading");
         bar.set_length(files.bytes());
-        let wish = Wish {
-            dry_run: args.dry_run,
-            verify: args.verify,
-        };
         let told = |progress| show(&bar, files.bytes(), progress);
         let outcome = runtime.block_on(publish(&room, &files, wish, &told));
         bar.finish_and_clear();

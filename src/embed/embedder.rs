@@ -24,6 +24,7 @@ pub struct Embedder {
     name: String,
     hidden: usize,
     pooling: Vec<Pooling>,
+    assumed: bool,
     tokens: Tokens,
     encoder: Encoder,
     cpu: Cpu,
@@ -87,6 +88,7 @@ impl Embedder {
             hidden: config.hidden,
             tokens: tokens.with(modules.lowercase, modules.prompt),
             pooling: modules.pooling,
+            assumed: modules.assumed,
             encoder: Encoder::load(config, &weights)?,
             cpu: Cpu {
                 threads: Threads::new(threads),
@@ -106,6 +108,12 @@ impl Embedder {
     #[must_use]
     pub fn most_tokens(&self) -> usize {
         self.tokens.most
+    }
+
+    /// Whether the mean of its tokens is assumed to be a text's vector, as no `modules.json` says so.
+    #[must_use]
+    pub fn assumes_mean(&self) -> bool {
+        self.assumed
     }
 
     /// How many texts were cut so far.

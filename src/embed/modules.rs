@@ -25,6 +25,8 @@ pub(super) struct Modules {
     pub folder: PathBuf,
     /// Their vectors lie one after the other.
     pub pooling: Vec<Pooling>,
+    /// Whether nothing says how they are pooled.
+    pub assumed: bool,
     /// The tokens of the longest text, where that is said.
     pub most_tokens: Option<usize>,
     pub lowercase: bool,
@@ -51,6 +53,7 @@ impl Modules {
         let mut modules = Self {
             folder: folder.to_owned(),
             pooling: vec![Pooling::Mean],
+            assumed: true,
             most_tokens: None,
             lowercase: false,
             prompt: String::new(),
@@ -58,6 +61,7 @@ impl Modules {
         let path = folder.join("modules.json");
         let mut include_prompt = true;
         if path.exists() {
+            modules.assumed = false;
             let list = json(&path)?;
             let list = list
                 .as_array()

@@ -328,6 +328,10 @@ fn variants_of_the_same_model_give_the_same_vector() {
         copy.path("modules.json")
     )
     .unwrap()));
+    let bare = Copy::of("bert");
+    assert!(!bare.load().unwrap().assumes_mean());
+    std::fs::remove_file(bare.path("modules.json")).unwrap();
+    assert!(bare.load().unwrap().assumes_mean());
     let file = "1_Pooling/config.json";
     assert!(same(
         &|copy| copy.change(file, |p| *p = json!({"pooling_mode": "mean"}))

@@ -1,4 +1,4 @@
-//! Which of a repository's files a chat model needs.
+//! Which of a repository's files a chat model or an embedder needs.
 
 use std::collections::BTreeSet;
 
@@ -31,6 +31,15 @@ const USED: [&str; 3] = [
     "chat_template.jinja",
     "generation_config.json",
 ];
+/// What sentence-transformers writes beside an encoder, and reads its vectors by.
+const MODULES: &str = "modules.json";
+const EMBEDDER: [&str; 3] = [
+    MODULES,
+    "sentence_bert_config.json",
+    "config_sentence_transformers.json",
+];
+/// How the folder of the module ends that makes one vector of many, as `1_Pooling`.
+const POOLING: &str = "_Pooling/config.json";
 
 /// Chooses among the files of a repository.
 ///
@@ -44,7 +53,7 @@ pub fn choose(names: &[String], ask: &Ask) -> Result<Wanted, String> {
         Ask::Quant(quant) => of_quant(names, quant),
         Ask::Model => {
             let mut missing: Vec<&str> = NEEDED.into_iter().filter(|name| !has(name)).collect();
-            if !has(USED[0]) && !has(USED[1]) {
+            if !has(USED[0]) && !has(USED[1]) && !has(MODULES) {
                 missing.push("a chat template (chat_template.jinja, or tokenizer_config.json)");
             }
             let weights = if has(ONE) {
@@ -59,7 +68,8 @@ pub fn choose(names: &[String], ask: &Ask) -> Result<Wanted, String> {
                 return Err(format!("it lacks {}", missing.join(", ")));
             }
             let small = NEEDED.into_iter().chain(USED).filter(|name| has(name));
-            let files = small.chain([weights]).map(ToOwned::to_owned).collect();
+            let files = small.chain(of_embedder(names)).chain([weights]);
+            let files = files.map(ToOwned::to_owned).collect();
             Ok(if weights == INDEX {
                 Wanted::Sharded(files)
             } else {
@@ -67,6 +77,16 @@ pub fn choose(names: &[String], ask: &Ask) -> Result<Wanted, String> {
             })
         }
     }
+}
+
+/// What an embedder is read by beside its encoder; none where it is not one.
+fn of_embedder(names: &[String]) -> impl Iterator<Item = &str> {
+    let is_one = names.iter().any(|name| name == MODULES);
+    let wanted = move |name: &&str| {
+        let pooling = name.strip_suffix(POOLING);
+        is_one && (EMBEDDER.contains(name) || pooling.is_some_and(|rest| !rest.contains('/')))
+    };
+    names.iter().map(String::as_str).filter(wanted)
 }
 
 /// What a repository without safetensors holds.
@@ -215,6 +235,35 @@ mod tests {
         assert!(
             matches!(choose(&sharded, &Ask::Model), Ok(Wanted::Sharded(files)) if files.last().unwrap() == INDEX)
         );
+    }
+
+    #[test]
+    fn an_embedder_comes_with_its_pooling() {
+        let mut list = names(&WHOLE);
+        list.extend(names(&[
+            "1_Pooling/config.json",
+            "1_Pooling/other.bin",
+            "2_Normalize/config.json",
+            "onnx/1_Pooling/config.json",
+            "sentence_bert_config.json",
+        ]));
+        // Without modules.json nothing leads to them.
+        assert_eq!(
+            choose(&list, &Ask::Model),
+            choose(&names(&WHOLE), &Ask::Model)
+        );
+        list.extend(names(&["modules.json"]));
+        list.retain(|name| name != "tokenizer_config.json");
+        let wanted = names(&[
+            "config.json",
+            "tokenizer.json",
+            "generation_config.json",
+            "1_Pooling/config.json",
+            "sentence_bert_config.json",
+            "modules.json",
+            "model.safetensors",
+        ]);
+        assert_eq!(choose(&list, &Ask::Model), Ok(Wanted::Files(wanted)));
     }
 
     #[test]

@@ -7,9 +7,10 @@ use object_store::aws::{AmazonS3Builder, Checksum};
 use object_store::azure::MicrosoftAzureBuilder;
 use object_store::client::ClientOptions;
 use object_store::local::LocalFileSystem;
+use object_store::memory::InMemory;
 use object_store::{BackoffConfig, Error, ObjectStore, RetryConfig};
 
-use super::{PublishError, Target};
+use super::{PublishError, Target, Wish};
 use crate::brief::brief;
 
 /// How often a request is tried again before a store counts as down.
@@ -107,11 +108,11 @@ pub struct Room {
 }
 
 impl Room {
-    /// Opens a target; nothing is asked of it yet.
+    /// Opens a target; nothing is asked of it yet. A folder is made, unless nothing is to be sent.
     ///
     /// # Errors
-    /// When there are no credentials, or they are malformed.
-    pub fn open(target: &Target, variables: Variables) -> Result<Self, PublishError> {
+    /// When there are no credentials, they are malformed, or a folder cannot be made.
+    pub fn open(target: &Target, variables: Variables, wish: Wish) -> Result<Self, PublishError> {
         // Both libraries that speak TLS take the process's provider; one that is there already is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let malformed = |error: Error, wanted| PublishError::Credentials {
@@ -129,6 +130,10 @@ impl Room {
                 let store = s3(bucket, &variables, target)?;
                 let store = store.build().map_err(|error| malformed(error, AWS))?;
                 (Arc::new(store), true)
+            }
+            // What is not there holds nothing.
+            Target::Folder(path) if wish.dry_run && !path.exists() => {
+                (Arc::new(InMemory::new()), false)
             }
             Target::Folder(path) => {
                 let unwritable = |source| PublishError::Io {

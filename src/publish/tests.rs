@@ -137,7 +137,14 @@ fn a_folder_is_a_store_too() {
     let place = tempfile::tempdir().unwrap();
     let to = place.path().join("there");
     let target = Target::parse(&format!("file://{}", to.display())).unwrap();
-    let room = Room::open(&target, Variables::default()).unwrap();
+    let dry = Wish {
+        dry_run: true,
+        ..Wish::default()
+    };
+    let room = Room::open(&target, Variables::default(), dry).unwrap();
+    assert_eq!(run(&room, folder.path(), dry).unwrap().sent, ALL);
+    assert!(!to.exists());
+    let room = Room::open(&target, Variables::default(), Wish::default()).unwrap();
     // What a killed run leaves beside a large file.
     write(&to, "large.bin#1", b"half");
     assert_eq!(
@@ -189,6 +196,35 @@ fn a_file_that_changes_meanwhile_is_told() {
         bytes(&*room.store, "some/place/colloquy-publish.json"),
         None
     );
+}
+
+#[test]
+fn a_manifest_is_gone_while_what_it_names_is_not_whole() {
+    let folder = folder();
+    let store = Arc::new(InMemory::new());
+    let room = Room::over(store.clone(), target());
+    run(&room, folder.path(), Wish::default()).unwrap();
+    let manifest = "some/place/colloquy-publish.json";
+    assert!(bytes(&*store, manifest).is_some());
+
+    // Two files change, and one of them again on its way.
+    write(folder.path(), "a.jsonl", b"one\n");
+    write(folder.path(), "b.jsonl", b"owt\n");
+    let files = Files::of(folder.path()).unwrap();
+    let told = block_on(publish(&room, &files, Wish::default(), &|progress| {
+        if matches!(progress, Progress::ToSend(_)) {
+            write(folder.path(), "b.jsonl", b"wot\n");
+        }
+    }));
+    assert!(
+        matches!(told, Err(PublishError::Changed { .. })),
+        "{told:?}"
+    );
+    assert_eq!(bytes(&*store, manifest), None);
+
+    let next = run(&room, folder.path(), Wish::default()).unwrap();
+    assert!(next.manifest_written && bytes(&*store, manifest).is_some());
+    assert_eq!(bytes(&*store, "some/place/b.jsonl").unwrap(), b"wot\n");
 }
 
 #[test]
@@ -270,7 +306,7 @@ fn no_message_holds_a_credential() {
     );
     let open = |text: &str, pairs: &[(&str, &str)]| {
         let target = Target::parse(text).unwrap();
-        Room::open(&target, variables(pairs))
+        Room::open(&target, variables(pairs), Wish::default())
             .map(drop)
             .map_err(|e| e.to_string())
     };

@@ -224,7 +224,14 @@ pub fn find_files(reference: &str) -> Result<ModelFiles, Failure> {
 /// The embedder of a reference, loaded.
 pub fn embedder(reference: &str, threads: usize) -> Result<Embedder, Failure> {
     let places = cache_places(&Environment::from_process());
-    Ok(Embedder::find(reference, &places, threads)?)
+    let embedder = Embedder::find(reference, &places, threads)?;
+    if embedder.assumes_mean() {
+        eprintln!(
+            "note: {} has no modules.json: the mean of its tokens is taken for the vector of a text",
+            crate::brief::brief(reference)
+        );
+    }
+    Ok(embedder)
 }
 
 /// Where the Hugging Face cache may be.
