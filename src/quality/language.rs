@@ -149,6 +149,9 @@ mod tests {
         assert!(Language::of("de-AT").unwrap().foreign(ENGLISH).is_some());
         // Too short to tell.
         assert_eq!(english.foreign("Wie bitte?"), None);
+        let sure = "Das ist natürlich überhaupt nicht möglich gewesen.";
+        assert!(Detector::new().detect(sure).unwrap().is_reliable());
+        assert_eq!(english.foreign(sure), None);
     }
 
     #[test]
